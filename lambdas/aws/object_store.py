@@ -1,0 +1,68 @@
+"""Objects and receipts in S3."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws.failures import aws_failures, error_code
+from lambdas.objects import ObjectVersion
+from lambdas.tiktok.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
+
+_CHUNK_BYTES = 1 << 20
+# A delete marker answers MethodNotAllowed when it is asked for by its version.
+_MISSING = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}
+_UNVERSIONED = "null"
+
+
+class S3ObjectStore:
+    """Reads versions of objects from any bucket it is told of; writes documents into one bucket."""
+
+    def __init__(self, client: S3Client, *, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    @contextmanager
+    def read(self, version: ObjectVersion, span: tuple[int, int] | None = None) -> Iterator[Iterator[bytes]]:
+        """Stream one version of an object in chunks of 1 MiB, whole or the bytes ``span[0]`` up to ``span[1]``.
+
+        Raises:
+            InvalidInput: ``object_missing``: it was deleted, or has expired.
+            RetryableError, FatalError: see ``aws_failures``.
+        """
+        request: GetObjectRequestTypeDef = {"Bucket": version.bucket, "Key": version.key}
+        if version.version_id != _UNVERSIONED:
+            request["VersionId"] = version.version_id
+        if span is not None:
+            request["Range"] = f"bytes={span[0]}-{span[1] - 1}"
+        with aws_failures("reading the object"):
+            try:
+                body = self._client.get_object(**request)["Body"]
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    raise InvalidInput(
+                        "The object is gone: it was deleted or has expired. Upload it again.", reason="object_missing"
+                    ) from None
+                raise
+            try:
+                yield body.iter_chunks(_CHUNK_BYTES)
+            finally:
+                body.close()
+
+    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+        """Write a document. Raises RetryableError or FatalError."""
+        with aws_failures("writing a receipt"):
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=json.dumps(document, ensure_ascii=False, indent=2).encode(errors="replace"),
+                ContentType="application/json",
+            )

@@ -1,0 +1,86 @@
+"""Names that the stack and the functions must spell alike.
+
+The stack writes them into the template, the functions read them at run time. Standard library only, so that
+``stacks`` may import it without the runtime's packages.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Env(StrEnum):
+    """Environment variables of the functions."""
+
+    BUCKET = "DATA_BUCKET"
+    LEDGER_TABLE = "LEDGER_TABLE"
+    SECRET_ID = "SECRET_ID"  # noqa: S105 - the name of a variable, not a secret
+    QUEUE_URL = "QUEUE_URL"
+    DEAD_LETTER_QUEUE_URL = "DEAD_LETTER_QUEUE_URL"
+    TIKTOK_API_URL = "TIKTOK_API_URL"
+    SUPPORTED_CALCULATE_TYPES = "SUPPORTED_CALCULATE_TYPES"  # comma-separated, upper case
+    MAX_INVALID_RATIO = "MAX_INVALID_RATIO"
+    MAX_RECEIVE_COUNT = "MAX_RECEIVE_COUNT"
+    RETRY_DELAY_SECONDS = "RETRY_DELAY_SECONDS"
+    REQUESTS_PER_SECOND = "TIKTOK_REQUESTS_PER_SECOND"  # over all functions together
+    MAX_CONCURRENCY = "MAX_CONCURRENCY"  # how many functions share that rate
+    LEDGER_RETENTION_DAYS = "LEDGER_RETENTION_DAYS"
+
+
+class Metric(StrEnum):
+    """CloudWatch metrics, in `METRIC_NAMESPACE`, with the dimension `service` (the stack's name)."""
+
+    OBJECTS_DELIVERED = "ObjectsDelivered"
+    OBJECTS_REJECTED = "ObjectsRejected"
+    OBJECTS_RETRIED = "ObjectsRetried"
+    OBJECTS_EXHAUSTED = "ObjectsExhausted"
+    OBJECTS_ALREADY_DELIVERED = "ObjectsAlreadyDelivered"
+    OBJECTS_IGNORED = "ObjectsIgnored"
+    ROWS_SENT = "RowsSent"
+    ROWS_INVALID = "RowsInvalid"
+    TIKTOK_RETRIES = "TikTokRetries"
+    TOKEN_REJECTED = "TokenRejected"  # noqa: S105 - the name of a metric
+    MISCONFIGURED = "Misconfigured"
+    UNEXPECTED_ERRORS = "UnexpectedErrors"
+    UNLISTED_CODES = "UnlistedCodes"
+
+
+METRIC_NAMESPACE = "TikTokAdsConnector"
+
+AUDIENCES_PREFIX = "tiktok/"
+RECEIPTS_PREFIX = "receipts/"
+
+# Attributes of a message in the dead-letter queue.
+REASON_ATTRIBUTE = "reason"
+DETAIL_ATTRIBUTE = "detail"
+
+# The secret's JSON keys, and what the deployment puts there. Changing a placeholder would make CloudFormation
+# overwrite what a user has put into the secret since.
+ACCESS_TOKEN_KEY = "ACCESS_TOKEN"  # noqa: S105
+ADVERTISER_ID_KEY = "ADVERTISER_ID"
+CREDENTIAL_PLACEHOLDER = "REPLACE_ME"
+
+# Single-identifier customer files, API reference section 3.2.
+CALCULATE_TYPES = ("EMAIL_SHA256", "PHONE_SHA256", "IDFA_SHA256", "GAID_SHA256", "FIRST_SHA256")
+
+ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
+
+
+class Output(StrEnum):
+    """Outputs of the stack, which the operator's command and the local set-up read."""
+
+    BUCKET = "BucketName"
+    QUEUE_URL = "QueueUrl"
+    DEAD_LETTER_QUEUE_URL = "DeadLetterQueueUrl"
+    SECRET_ID = "SecretName"  # noqa: S105 - the name of an output
+    LEDGER_TABLE = "LedgerTableName"
+    ACTIVATION_FUNCTION = "ActivationFunctionName"
+    ALARM_TOPIC = "AlarmTopicArn"
+    DASHBOARD = "DashboardName"
+
+
+STACK_NAME = "TikTokAdsConnector"
+
+# The one parameter of the template: where TikTok's API is. The demo points it at the emulator.
+TIKTOK_API_URL_PARAMETER = "TikTokApiUrl"
+TIKTOK_API_URL = "https://business-api.tiktok.com"

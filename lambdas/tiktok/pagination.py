@@ -1,0 +1,51 @@
+"""Reads a listing to its end, and makes sure that it is the whole of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lambdas.tiktok.errors import TikTokUnavailable
+
+Entry = Mapping[str, Any]
+_SCANS = 3
+_LONGEST = 1000  # pages; far above what 400 audiences take, so that a wrong total cannot keep us forever
+
+
+def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: str) -> list[Entry]:
+    """All entries of a paged listing, each once.
+
+    ``fetch_page`` takes a page number from 1 and returns ``data`` with ``list`` and ``page_info`` (API reference
+    section 1.3). A deletion between two pages shifts entries forward, over the edge of a page, so a scan counts only
+    when it has as many entries as TikTok announces, or when the scan after it shows the same ones.
+
+    Raises:
+        TikTokUnavailable: the listing keeps changing.
+    """
+    previous: list[Entry] | None = None
+    for _ in range(_SCANS):
+        entries, announced = _scan(fetch_page, identity)
+        if len(entries) == announced or entries == previous:
+            return entries
+        previous = entries
+    raise TikTokUnavailable(
+        f"TikTok's listing changed during {_SCANS} readings of it; it is read again later.", may_have_happened=False
+    )
+
+
+def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tuple[list[Entry], int]:
+    found: dict[str, Entry] = {}
+    announced = 0
+    for number in range(1, _LONGEST + 1):
+        data = fetch_page(number)
+        try:
+            entries: Sequence[Entry] = data.get("list") or []
+            last, announced = int(data["page_info"]["total_page"]), int(data["page_info"]["total_number"])
+            found.update({str(entry[identity]): entry for entry in entries})
+        except (KeyError, TypeError, ValueError):
+            raise TikTokUnavailable(
+                f"Page {number} of TikTok's listing does not have the documented shape.", may_have_happened=False
+            ) from None
+        if not entries or number >= last:
+            break
+    return list(found.values()), announced

@@ -1,0 +1,110 @@
+"""TikTok's wire format, without I/O: what a request is, and how an answer is deciphered (API reference section 1)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from lambdas.tiktok.codes import Kind, kind_of
+from lambdas.tiktok.errors import (
+    ConnectorError,
+    FileExpired,
+    PermissionMissing,
+    RateLimited,
+    TikTokRejected,
+    TikTokUnavailable,
+    TokenRejected,
+)
+
+_MESSAGE_LIMIT = 300
+# Answers quote what was sent: hashes, tokens and addresses must not travel on into messages and logs.
+_SENSITIVE = re.compile(r"[0-9A-Fa-f]{32,}|\S+@\S+|(?<!\d)\+?\d(?:[ ().-]?\d){7,14}(?!\d)")
+
+
+@dataclass(frozen=True)
+class FileField:
+    """The file of a multipart request: its name, and a seekable stream of its bytes."""
+
+    name: str
+    content: BinaryIO
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call. ``path`` is relative to the API's base and ends with a slash."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    file: FileField | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back over HTTP, undeciphered."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A successful answer: the envelope's ``data`` and ``request_id``."""
+
+    data: Mapping[str, Any]
+    request_id: str
+
+
+def decipher(answer: Answer, path: str) -> Reply:
+    """Turn an answer into a reply, or raise the error that its code stands for.
+
+    Logical errors come with HTTP 200 and a code other than 0, and some come with 4xx, so the body decides (sections
+    1.3 and 1.4). A body that is no envelope is a proxy speaking: transient.
+
+    Raises:
+        ConnectorError: of the class that ``codes`` gives the code.
+    """
+    try:
+        envelope = json.loads(answer.body)
+        code = envelope["code"]
+    except (ValueError, TypeError, KeyError):
+        code = None
+    if not isinstance(code, int):
+        raise TikTokUnavailable(
+            f"TikTok answered {path} with HTTP {answer.status} and no envelope.", may_have_happened=True
+        )
+    if code == 0:
+        data = envelope.get("data")
+        return Reply(data if isinstance(data, dict) else {}, str(envelope.get("request_id", "")))
+    raise _error(code, str(envelope.get("message", "")), str(envelope.get("request_id", "")), path)
+
+
+def _error(code: int, message: str, request_id: str, path: str) -> ConnectorError:
+    kind, listed = kind_of(code)
+    unlisted = "" if listed else " (an unlisted code)"
+    said = _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
+    text = f"TikTok answered {path} with code {code}{unlisted}: {said} [request {request_id[:64]}]"
+    error: ConnectorError
+    match kind:
+        case Kind.RATE_LIMITED:
+            error = RateLimited(text)
+        case Kind.UNAVAILABLE:
+            error = TikTokUnavailable(text, may_have_happened=True)
+        case Kind.TOKEN:
+            error = TokenRejected(f"{text} Put a valid ACCESS_TOKEN into the secret, then replay.")
+        case Kind.PERMISSION:
+            error = PermissionMissing(
+                f"{text} Give the token the scope Audience Management and a role on the advertiser, then replay."
+            )
+        case Kind.FILE_EXPIRED:
+            error = FileExpired(text)
+        case Kind.REJECTED:
+            error = TikTokRejected(text)
+    error.code = code
+    error.listed = listed
+    return error

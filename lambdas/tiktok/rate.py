@@ -1,0 +1,33 @@
+"""Keeps a function's share of the request rate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+
+class RequestPacer:
+    """Spaces requests evenly: no two start closer than ``interval_seconds``, and none so soon after the pacer is made.
+
+    Made anew for each invocation, so that the rate also holds when one function environment takes over from another:
+    with N invocations at a time and an interval of N / rate, all of them together stay below the rate.
+    """
+
+    def __init__(
+        self,
+        interval_seconds: float,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._interval = interval_seconds
+        self._sleep = sleep
+        self._now = now
+        self._next = now() + interval_seconds
+
+    def wait(self) -> None:
+        """Return when the next request may start."""
+        remaining = self._next - self._now()
+        if remaining > 0:
+            self._sleep(remaining)
+        self._next = max(self._next, self._now()) + self._interval

@@ -1,0 +1,71 @@
+"""The only socket to TikTok. Sends a request once and hands back what came, or says that nothing did."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import requests
+from requests_toolbelt.multipart.encoder import MultipartEncoder
+from urllib3.exceptions import NewConnectionError
+
+from lambdas.tiktok.errors import TikTokUnavailable
+from lambdas.tiktok.protocol import Answer, Request
+
+API_PREFIX = "/open_api/v1.3/"
+
+
+class Transport(Protocol):
+    """Carries one request to TikTok and one answer back."""
+
+    def send(self, request: Request, access_token: str) -> Answer:
+        """Send once, without retries. Raises TikTokUnavailable when no answer came."""
+        ...
+
+
+class HttpTransport:
+    """A transport over ``requests``, with one connection pool for the life of the function."""
+
+    def __init__(self, base_url: str, *, connect_seconds: float = 5, read_seconds: float = 30) -> None:
+        self._base = base_url.rstrip("/") + API_PREFIX
+        self._timeouts = (connect_seconds, read_seconds)
+        self._session = requests.Session()
+        # Neither a proxy's nor a .netrc's credentials may replace the token of the secret.
+        self._session.trust_env = False
+
+    def send(self, request: Request, access_token: str) -> Answer:
+        """Send once. A file is streamed from its source, not copied into the body first.
+
+        Raises:
+            TikTokUnavailable: no answer came; ``may_have_happened`` is false only when no connection was made.
+        """
+        headers = {"Access-Token": access_token}
+        encoder = None
+        if request.file is not None:
+            request.file.content.seek(0)
+            encoder = MultipartEncoder(
+                {**(request.form or {}), "file": (request.file.name, request.file.content, "text/csv")}
+            )
+            headers["Content-Type"] = encoder.content_type
+        try:
+            response = self._session.request(
+                request.method,
+                self._base + request.path,
+                params=dict(request.query),
+                json=request.body,
+                data=encoder,
+                headers=headers,
+                timeout=self._timeouts,
+                allow_redirects=False,
+            )
+        except requests.RequestException as error:
+            sent = not (isinstance(error, requests.ConnectTimeout) or _never_connected(error))
+            # The library's text holds the address with its query: only the kind of failure travels on.
+            raise TikTokUnavailable(
+                f"No answer from TikTok to {request.path}: {type(error).__name__}.", may_have_happened=sent
+            ) from None
+        return Answer(response.status_code, response.content)
+
+
+def _never_connected(error: requests.RequestException) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(getattr(cause, "reason", cause), NewConnectionError)

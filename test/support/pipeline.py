@@ -1,0 +1,228 @@
+"""The activation function with everything around it, in one process.
+
+Moto is S3, DynamoDB and Secrets Manager; the TikTok emulator answers over HTTP; and the queue is one whose time passes
+as fast as the test wants.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from lambdas.audiences import handler
+from lambdas.aws.queue_consumer import RecordFailedError
+from lambdas.objects import ObjectVersion
+from lambdas.settings import ActivationSettings
+from lambdas.tiktok.transport import HttpTransport
+from local.emulator.server import EmulatorServer
+from test.support.builders import notification_of
+from test.support.clocks import FakeClock
+from test.support.crashes import Killed, Tripwire, WiredClient, WiredTransport
+
+REGION = "us-east-1"
+BUCKET = "data"
+TABLE = "ledger"
+SECRET = "credentials"  # noqa: S105 - a name
+FUNCTION_SECONDS = 900
+
+
+@dataclass
+class Message:
+    """A message in the queue."""
+
+    body: str
+    receives: int = 0
+    visible_at: float = 0.0
+    id: str = ""
+
+
+@dataclass
+class DeadLetter:
+    """A message in the dead-letter queue."""
+
+    body: str
+    reason: str
+    detail: str
+
+
+@dataclass
+class Queue:
+    """Stands in for SQS, behind the two calls that the function makes of it."""
+
+    clock: FakeClock
+    messages: dict[str, Message] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:  # noqa: N803
+        """SQS's call, for the dead-letter queue."""
+        assert QueueUrl == "dead-letters"
+        attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
+        self.dead_letters.append(DeadLetter(MessageBody, **attributes))
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+        """SQS's call, for the queue."""
+        assert QueueUrl == "queue"
+        assert 0 <= VisibilityTimeout <= 43_200
+        self.messages[ReceiptHandle].visible_at = self.clock.now() + VisibilityTimeout
+
+
+class Context:
+    """What Lambda tells a function of its invocation."""
+
+    function_name = "activation"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:activation"
+
+    def __init__(self, clock: FakeClock, number: int) -> None:
+        self.aws_request_id = f"invocation-{number}"
+        self._clock = clock
+        self._deadline = clock.now() + FUNCTION_SECONDS
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until Lambda stops the function."""
+        return int((self._deadline - self._clock.now()) * 1000)
+
+
+class Pipeline:
+    """Made inside moto's ``mock_aws``."""
+
+    def __init__(self, emulator: EmulatorServer, *, read_seconds: float = 30, **settings: Any) -> None:
+        self.emulator = emulator
+        self.clock = FakeClock()
+        self.queue = Queue(self.clock)
+        self.wire = Tripwire()
+        self.s3 = boto3.client("s3", region_name=REGION)
+        self.s3.create_bucket(Bucket=BUCKET)
+        self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        self.dynamodb = boto3.client("dynamodb", region_name=REGION)
+        self.dynamodb.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.secrets = boto3.client("secretsmanager", region_name=REGION)
+        self.secrets.create_secret(Name=SECRET, SecretString="{}")
+        self.put_credentials(emulator.access_token, emulator.advertiser_id)
+        self.settings = ActivationSettings(
+            **{
+                "bucket": BUCKET,
+                "ledger_table": TABLE,
+                "secret_id": SECRET,
+                "queue_url": "queue",
+                "dead_letter_queue_url": "dead-letters",
+                "tiktok_api_url": emulator.url,
+                "supported_calculate_types": frozenset({"EMAIL_SHA256", "PHONE_SHA256", "GAID_SHA256"}),
+                "max_invalid_ratio": 0.01,
+                "max_receive_count": 5,
+                "retry_delay_seconds": 15,
+                "requests_per_second": 8,
+                "max_concurrency": 4,
+                "ledger_retention_days": 60,
+                **settings,
+            }
+        )
+        self._read_seconds = read_seconds
+        self._invocations = 0
+        self._application = self._cold_start()
+
+    def change_settings(self, **changes: Any) -> None:
+        """Deploy again with other settings."""
+        self.settings = replace(self.settings, **changes)
+        self._application = self._cold_start()
+
+    def put_credentials(self, access_token: str, advertiser_id: str) -> None:
+        """What a user does once after the deployment."""
+        self.secrets.put_secret_value(
+            SecretId=SECRET,
+            SecretString=json.dumps({"ACCESS_TOKEN": access_token, "ADVERTISER_ID": advertiser_id}),
+        )
+
+    def upload(self, key: str, content: bytes) -> ObjectVersion:
+        """Put an object and its notification where S3 and EventBridge would put them."""
+        answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        version = ObjectVersion(BUCKET, key, answer["VersionId"], len(content), "2026-11-21T12:00:00Z")
+        self.send(notification_of(version))
+        return version
+
+    def send(self, body: str) -> None:
+        """Put a message into the queue."""
+        number = f"message-{len(self.queue.messages)}-{self._invocations}"
+        self.queue.messages[number] = Message(body, id=number)
+
+    def replay(self) -> None:
+        """Move everything from the dead-letter queue back, as the operator's command does."""
+        letters, self.queue.dead_letters = self.queue.dead_letters, []
+        for letter in letters:
+            self.send(letter.body)
+
+    def run(self, *, most_deliveries: int = 200) -> None:
+        """Deliver until the queue is empty, moving the clock on to whatever becomes visible next."""
+        for _ in range(most_deliveries):
+            if not self.queue.messages:
+                return
+            message = min(self.queue.messages.values(), key=lambda each: each.visible_at)
+            self.clock.move_to(message.visible_at)
+            self.deliver(message)
+        raise AssertionError(f"the queue is not empty after {most_deliveries} deliveries")
+
+    def deliver(self, message: Message) -> None:
+        """One invocation for one message. A killed function leaves it hidden for as long as it was held."""
+        message.receives += 1
+        message.visible_at = self.clock.now() + 6 * FUNCTION_SECONDS
+        record = SQSRecord(
+            {
+                "messageId": message.id,
+                "receiptHandle": message.id,
+                "body": message.body,
+                "attributes": {"ApproximateReceiveCount": str(message.receives)},
+            }
+        )
+        self._invocations += 1
+        context: Any = Context(self.clock, self._invocations)
+        try:
+            self._application.process(record, context, self._application.new_activation())
+        except RecordFailedError:
+            return
+        except Killed:
+            self.wire = Tripwire()
+            self._application = self._cold_start()
+            return
+        del self.queue.messages[message.id]
+
+    def arm(self, wire: Tripwire) -> None:
+        """Have the next invocations run over this wire."""
+        self.wire = wire
+        self._application = self._cold_start()
+
+    def receipt(self, version: ObjectVersion) -> dict[str, Any] | None:
+        """The receipt of an object, if there is one."""
+        listing = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=version.receipt_key)
+        if not listing.get("Contents"):
+            return None
+        document: dict[str, Any] = json.loads(self.s3.get_object(Bucket=BUCKET, Key=version.receipt_key)["Body"].read())
+        return document
+
+    def audiences(self) -> list[dict[str, Any]]:
+        """What TikTok has."""
+        found: list[dict[str, Any]] = self.emulator.ask("audiences")["audiences"]
+        return found
+
+    def calls(self, ending: str = "/") -> list[dict[str, Any]]:
+        """The requests that TikTok received, by the end of their path."""
+        return [call for call in self.emulator.ask("requests")["requests"] if call["path"].endswith(ending)]
+
+    def _cold_start(self) -> handler.Application:
+        clients: dict[str, Any] = {"sqs": self.queue, "s3": self.s3, "dynamodb": self.dynamodb}
+        clients["secretsmanager"] = self.secrets
+        transport = HttpTransport(self.settings.tiktok_api_url, read_seconds=self._read_seconds)
+        return handler.compose(
+            self.settings,
+            WiredTransport(transport, self.wire),
+            clock=self.clock,
+            aws_client=lambda name: WiredClient(clients[name], self.wire),
+        )
