@@ -17,7 +17,7 @@ def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: s
 
     ``fetch_page`` takes a page number from 1 and returns ``data`` with ``list`` and ``page_info`` (API reference
     section 1.3). A deletion between two pages shifts entries forward, over the edge of a page, so a scan counts only
-    when it has as many entries as TikTok announces, or when the scan after it shows the same ones.
+    when it has as many entries as every page announces, or when the scan after it shows the same ones.
 
     Raises:
         TikTokUnavailable: the listing keeps changing.
@@ -25,7 +25,7 @@ def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: s
     previous: list[Entry] | None = None
     for _ in range(_SCANS):
         entries, announced = _scan(fetch_page, identity)
-        if len(entries) == announced or entries == previous:
+        if announced == {len(entries)} or entries == previous:
             return entries
         previous = entries
     raise TikTokUnavailable(
@@ -33,14 +33,15 @@ def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: s
     )
 
 
-def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tuple[list[Entry], int]:
+def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tuple[list[Entry], set[int]]:
     found: dict[str, Entry] = {}
-    announced = 0
+    announced: set[int] = set()
     for number in range(1, _LONGEST + 1):
         data = fetch_page(number)
         try:
             entries: Sequence[Entry] = data.get("list") or []
-            last, announced = int(data["page_info"]["total_page"]), int(data["page_info"]["total_number"])
+            last = int(data["page_info"]["total_page"])
+            announced.add(int(data["page_info"]["total_number"]))
             found.update({str(entry[identity]): entry for entry in entries})
         except (KeyError, TypeError, ValueError):
             raise TikTokUnavailable(

@@ -1,0 +1,64 @@
+"""A TikTok API for Business that answers on this machine, for custom audiences made of customer files.
+
+It is a judge: it imports nothing of the connector, so that a wrong value cannot be wrong on both sides. Start it with
+``python -m local.emulator --port 8700`` or, inside a test, with ``local.emulator.server.EmulatorServer``.
+
+The two lists below say how far it can be trusted. The page at ``/`` shows them too.
+
+Documented by TikTok
+--------------------
+- Paths begin with /open_api/v1.3/ and are served with and without the final slash (API reference section 1.1).
+- The token travels in the header Access-Token; Authorization: Bearer is not looked at (section 1.2).
+- Every answer has code, message, request_id and data; success is code 0 with the text OK (section 1.3).
+- Errors of the API come with HTTP status 200 and a code other than 0 (section 1.4).
+- Limits hold for each app over all endpoints: 10 a second, 600 a minute, 864,000 a day, then 40100 (section 1.6).
+- A missing scope is 40001 (section 2.3).
+- The signature of an upload is the MD5 of the exact bytes; the file name ends in .csv or .txt; 250 MB (section 3.1).
+- calculate_type is a strict enumeration; create and list do not know MAID_SHA256 and MAID_MD5 (section 3.2).
+- Hashes have 64 (SHA-256) or 32 (MD5) characters, upper or lower case, one in each line (section 3.3).
+- MULTIPLE_TYPES demands a header; every row has as many fields as the header; a name at most 3 times (section 3.3).
+- create takes 1 to 500 file_paths of exactly 16 characters and a name of 1 to 128 characters (section 3.4).
+- Two audiences may have the same name (section 3.4).
+- At most 400 custom audiences for one advertiser (section 3.4).
+- retention_in_days sets a fixed expiry; without it, 365 days after the last modification (section 3.4).
+- update without action REPLACES the whole content (section 3.5).
+- REMOVE and REPLACE are accepted and fail afterwards if fewer than 1,000 would be left (section 3.5).
+- When audience_sub_type is present in update, all its other changes are ignored (section 3.5).
+- page_size is 1 to 100 and 10 by default (section 3.6).
+- is_expiring means that the audience expires within 60 days; an expired one is not valid (sections 3.4 and 3.6).
+- create answers custom_audience_id, list and get answer audience_id; get says type, list says
+  audience_type (section 3.7).
+- delete takes 1 to 100 ids (section 3.8).
+
+Guessed
+-------
+- The order of the checks: route, token, rate, scope, parameters, advertiser, role, objects (section 9.1).
+- The codes of the upload checks, inferred from their names: 40900, 40905 to 40910 (section 1.5), made in the order
+  signature, suffix, empty, size, content; and every message text that section 1.5 does not record.
+- Rejected calls do not count against the rate limits; a window slides on the emulator's clock and
+  nothing is blocked longer (section 9.2).
+- Content that does not fit its calculate_type is refused at upload with 40909, a blank line inside the file too; the
+  first line is taken for a header if it is a name such as EMAIL_SHA256; a file of a header alone is empty,
+  40906 (section 9.3).
+- A file_path can be used again and expires after 24 hours with 40910; another advertiser's is 40905 (section 9.3).
+- An id that is a JSON number, and a body that is not sent as application/json, are 40002 (section 1.2).
+- A wrong method on a known path is 40400; a wrong version of the API is 40051 (section 9.1).
+- What TikTok has changes at once; is_valid, cover_num, error_msg and the msg of a history entry follow after one hour,
+  a failed operation's as well (section 9.4).
+- An APPEND is always carried out, although the reference reads as if any operation could fail for size: otherwise a
+  large audience could not be built from small files.
+- An audience below the minimum stays invalid, with an error_msg (section 9.4).
+- Every hash matches one person, so cover_num is the number of different hashes, each column of MULTIPLE_TYPES counted
+  for itself; match_rate lowers it (section 9.4).
+- Files of another calculate_type than create states: the audience is made and never valid (section 9.3). In update:
+  code 0, not carried out, error_msg and history entry. MAID_* and FIRST_* are the same type, IDFA_* and FIRST_* not.
+- An update while an earlier change is processing is accepted (section 3.5, register entry 12).
+- An update that names no change is 40002; action is checked even without file_paths (section 3.5).
+- The 401st audience is 40002; unknown ids are 40002 in update and delete, and left out by get (section 9.4).
+- advertiser/info takes at most 100 ids; most of its fields are null (section 2.2).
+- delete is all or nothing and takes effect at once (section 9.4).
+- list is ordered from the newest; a page beyond the end is an empty list; no audiences make 0 pages (section 9.4).
+- The actions in the history are create, append, remove, replace and rename; action_detail is the number of different
+  identifiers in the files (section 3.7 records only create with "0").
+- Fields of get that no real answer shows are null (section 3.7).
+"""

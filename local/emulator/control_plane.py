@@ -1,0 +1,211 @@
+"""The control plane under /_control/: how a test arranges the world and looks behind the curtain."""
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .audiences import Audience, synthetic_members
+from .clock import in_gmt
+from .credentials import DEFAULT_APP_ID, AccessToken, Scope, TokenState
+from .customer_files import AUDIENCE_TYPES
+from .faults import InvalidFaultError, parse_faults
+from .settings import InvalidSettingError, UnknownSettingError
+from .world import World
+
+Word = TypeVar("Word", Scope, TokenState)
+
+PREFIX = "/_control/"
+Json = dict[str, Any]
+_LONGEST_ADVANCE_SECONDS = 100 * 365 * 86_400
+_MOST_SEEDED_MEMBERS = 10_000_000
+
+
+class ControlError(ValueError):
+    """The control plane was asked for something that it does not understand."""
+
+
+class ControlPlane:
+    """Commands by method and name. It asks for no token and counts against no limit."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._commands: dict[tuple[str, str], Callable[[Any], Json]] = {
+            ("POST", "reset"): self._reset,
+            ("POST", "seed"): self._seed,
+            ("POST", "clock"): self._advance_clock,
+            ("GET", "clock"): self._show_clock,
+            ("POST", "settings"): self._change_settings,
+            ("GET", "settings"): self._show_settings,
+            ("POST", "faults"): self._replace_faults,
+            ("GET", "faults"): self._show_faults,
+            ("POST", "tokens"): self._change_token,
+            ("GET", "requests"): self._show_requests,
+            ("GET", "audiences"): self._show_audiences,
+        }
+
+    def handle(self, method: str, name: str, body: bytes) -> Json:
+        """Carry out one command given over HTTP."""
+        try:
+            given = json.loads(body) if body.strip() else {}
+        except (ValueError, RecursionError):
+            raise ControlError("the body is not valid JSON") from None
+        return self.carry_out(method, name, given)
+
+    def carry_out(self, method: str, name: str, given: Any) -> Json:
+        """Carry out one command."""
+        command = self._commands.get((method, name.rstrip("/")))
+        if command is None:
+            known = ", ".join(f"{method} {name}" for method, name in self._commands)
+            raise ControlError(f"unknown command {method} {name}; known are: {known}")
+        if name.rstrip("/") != "faults" and not isinstance(given, dict):
+            raise ControlError("the body must be a JSON object")
+        with self._world.lock:
+            return command(given)
+
+    def _reset(self, given: Json) -> Json:
+        _refuse_unknown(given, set())
+        self._world.reset()
+        return {}
+
+    def _seed(self, given: Json) -> Json:
+        _refuse_unknown(given, {"audiences", "prefix", "members", "calculate_type", "advertiser_id"})
+        world = self._world
+        count = _whole_number(given, "audiences", 0, world.settings.max_audiences, default=None)
+        members = _whole_number(given, "members", 0, _MOST_SEEDED_MEMBERS, default=1_000)
+        prefix = _text(given, "prefix", default="seeded audience ")
+        calculate_type = given.get("calculate_type")
+        if calculate_type is not None and calculate_type not in AUDIENCE_TYPES:
+            raise ControlError(f"calculate_type must be null or one of: {', '.join(AUDIENCE_TYPES)}")
+        advertiser_id = _digits("advertiser_id", given.get("advertiser_id", world.default_advertiser_id))
+        if count + len(world.audiences_of(advertiser_id)) > world.settings.max_audiences:
+            raise ControlError(
+                f"an advertiser has at most {world.settings.max_audiences} audiences: raise max_audiences"
+            )
+        world.advertisers.add(advertiser_id)
+        shared = synthetic_members(members, calculate_type)
+        now = world.clock.now()
+        seeded = []
+        for number in range(1, count + 1):
+            audience = Audience(world.new_audience_id(), advertiser_id, f"{prefix}{number}", calculate_type, now)
+            audience.seed(shared, now, world.settings)
+            world.audiences[audience.audience_id] = audience
+            seeded.append({"audience_id": audience.audience_id, "name": audience.name})
+        return {"audiences": seeded}
+
+    def _advance_clock(self, given: Json) -> Json:
+        _refuse_unknown(given, {"advance_seconds"})
+        seconds = given.get("advance_seconds")
+        if (
+            isinstance(seconds, bool)
+            or not isinstance(seconds, int | float)
+            or not math.isfinite(seconds)
+            or not 0 <= seconds <= _LONGEST_ADVANCE_SECONDS
+        ):
+            raise ControlError(f"advance_seconds must be a number from 0 to {_LONGEST_ADVANCE_SECONDS}")
+        self._world.clock.advance(seconds)
+        return self._show_clock({})
+
+    def _show_clock(self, _: Json) -> Json:
+        now = self._world.clock.now()
+        return {"now": now, "gmt": in_gmt(now)}
+
+    def _change_settings(self, given: Json) -> Json:
+        try:
+            self._world.settings = self._world.settings.with_changes(given)
+        except (UnknownSettingError, InvalidSettingError) as error:
+            raise ControlError(str(error)) from None
+        return self._show_settings({})
+
+    def _show_settings(self, _: Json) -> Json:
+        return self._world.settings.as_dict()
+
+    def _replace_faults(self, given: Any) -> Json:
+        try:
+            self._world.faults = parse_faults(given)
+        except InvalidFaultError as error:
+            raise ControlError(str(error)) from None
+        return {}
+
+    def _show_faults(self, _: Json) -> Json:
+        return {"faults": [fault.as_dict() for fault in self._world.faults]}
+
+    def _change_token(self, given: Json) -> Json:
+        """Add a token, or change what is named of one that exists."""
+        _refuse_unknown(given, {"token", "state", "scopes", "advertiser_ids", "app_id"})
+        world = self._world
+        value = _text(given, "token", default=None)
+        known = world.tokens.get(value, AccessToken(value, [world.default_advertiser_id], list(Scope)))
+        advertiser_ids = _list(given, "advertiser_ids", known.advertiser_ids)
+        for advertiser_id in advertiser_ids:
+            _digits("advertiser_ids", advertiser_id)
+        world.tokens[value] = AccessToken(
+            value=value,
+            advertiser_ids=advertiser_ids,
+            scopes=[_word(Scope, "scopes", scope) for scope in _list(given, "scopes", known.scopes)],
+            state=_word(TokenState, "state", given.get("state", known.state)),
+            app_id=_text(given, "app_id", default=known.app_id or DEFAULT_APP_ID),
+        )
+        world.advertisers.update(advertiser_ids)
+        return {}
+
+    def _show_requests(self, _: Json) -> Json:
+        return {"requests": [request.as_dict() for request in self._world.requests]}
+
+    def _show_audiences(self, _: Json) -> Json:
+        now = self._world.clock.now()
+        return {
+            "audiences": [
+                {
+                    "audience_id": audience.audience_id,
+                    "advertiser_id": audience.advertiser_id,
+                    "name": audience.name,
+                    "calculate_type": audience.calculate_type,
+                    "members": len(audience.members),
+                    "members_sha256": audience.members_sha256(),
+                    "is_valid": audience.is_valid(now),
+                    "error_msg": audience.appearance(now).error_msg,
+                }
+                for audience in self._world.audiences.values()
+            ]
+        }
+
+
+def _refuse_unknown(given: Json, known: set[str]) -> None:
+    unknown = set(given) - known
+    if unknown:
+        raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known are: {', '.join(sorted(known)) or 'none'}")
+
+
+def _whole_number(given: Json, name: str, low: int, high: int, default: int | None) -> int:
+    value = given.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ControlError(f"{name} must be a whole number from {low} to {high}")
+    return value
+
+
+def _text(given: Json, name: str, default: str | None) -> str:
+    value = given.get(name, default)
+    if not isinstance(value, str) or not value.isprintable():
+        raise ControlError(f"{name} must be a text of printable characters")
+    return value
+
+
+def _list(given: Json, name: str, default: Any) -> list[Any]:
+    value = given.get(name, default)
+    if not isinstance(value, list):
+        raise ControlError(f"{name} must be a list")
+    return list(value)
+
+
+def _digits(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 19:
+        raise ControlError(f"{name} must be a text of 1 to 19 digits")
+    return value
+
+
+def _word(words: type[Word], name: str, value: object) -> Word:
+    try:
+        return words(str(value))
+    except ValueError:
+        raise ControlError(f"{name} must be one of: {', '.join(words)}") from None
