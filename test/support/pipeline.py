@@ -128,12 +128,12 @@ class Pipeline:
         )
         self._read_seconds = read_seconds
         self._invocations = 0
-        self._application = self._cold_start()
+        self.application = self._cold_start()
 
     def change_settings(self, **changes: Any) -> None:
         """Deploy again with other settings."""
         self.settings = replace(self.settings, **changes)
-        self._application = self._cold_start()
+        self.application = self._cold_start()
 
     def put_credentials(self, access_token: str, advertiser_id: str) -> None:
         """What a user does once after the deployment."""
@@ -185,19 +185,19 @@ class Pipeline:
         self._invocations += 1
         context: Any = Context(self.clock, self._invocations)
         try:
-            self._application.process(record, context, self._application.new_activation())
+            self.application.process(record, context, self.application.new_activation())
         except RecordFailedError:
             return
         except Killed:
             self.wire = Tripwire()
-            self._application = self._cold_start()
+            self.application = self._cold_start()
             return
         del self.queue.messages[message.id]
 
     def arm(self, wire: Tripwire) -> None:
         """Have the next invocations run over this wire."""
         self.wire = wire
-        self._application = self._cold_start()
+        self.application = self._cold_start()
 
     def receipt(self, version: ObjectVersion) -> dict[str, Any] | None:
         """The receipt of an object, if there is one."""

@@ -1,0 +1,132 @@
+"""The function's entry, as Lambda calls it; and that nothing leaks on any way out."""
+
+import io
+import json
+import logging
+import re
+from typing import Any
+
+import pytest
+
+from lambdas.audiences import handler
+from lambdas.audiences.service import Activation
+from lambdas.observability import logger
+from local.emulator.server import EmulatorServer
+from test.support.builders import any_hashes, as_file
+from test.support.clocks import FakeClock
+from test.support.pipeline import Context, Message, Pipeline
+
+KEY = "tiktok/Foodies/email_sha256/{}.csv"
+MARKED = any_hashes(1500, seed="marked")
+MARKED_ADDRESS = "marked.jane.doe@example.com"
+
+
+def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Message) -> dict[str, Any]:
+    monkeypatch.setattr(handler, "_application", lambda: pipeline.application)
+    records = [
+        {
+            "messageId": message.id,
+            "receiptHandle": message.id,
+            "body": message.body,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "eventSource": "aws:sqs",
+        }
+        for message in messages
+    ]
+    context: Any = Context(pipeline.clock, 1)
+    answer: dict[str, Any] = dict(handler.handle({"Records": records}, context))
+    return answer
+
+
+def test_only_the_messages_that_failed_are_reported(
+    pipeline: Pipeline, tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.upload(KEY.format("good"), as_file(any_hashes(5)))
+    pipeline.upload("tiktok/bad key", as_file(any_hashes(5)))
+    pipeline.upload(KEY.format("throttled"), as_file(any_hashes(5)))
+    good, bad, throttled = pipeline.queue.messages.values()
+    passes = {"path": "upload", "kind": "slow", "seconds": 0}
+    tiktok.tell("faults", [passes, {"path": "upload", "times": 100, "kind": "code", "code": 40100}])
+
+    answer = invoke(pipeline, monkeypatch, good, bad, throttled)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": throttled.id}]}
+
+
+def test_an_environment_that_is_wrong_fails_the_function_so_that_its_alarm_fires(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handler._application.cache_clear()
+    monkeypatch.delenv("DATA_BUCKET", raising=False)
+    context: Any = Context(FakeClock(), 1)
+
+    with pytest.raises(Exception, match="DATA_BUCKET is missing"):
+        handler.handle({"Records": []}, context)
+
+
+@pytest.fixture
+def log() -> Any:
+    """Everything that the function writes to its log, formatted as in Lambda."""
+    stream = io.StringIO()
+    recorder = logging.StreamHandler(stream)
+    recorder.setFormatter(logger.registered_formatter)
+    library = logging.StreamHandler(stream)
+    logger.addHandler(recorder)
+    logging.getLogger().addHandler(library)
+    yield stream
+    logger.removeHandler(recorder)
+    logging.getLogger().removeHandler(library)
+
+
+@pytest.mark.parametrize(
+    "scene", ["delivered", "refused", "rejected by TikTok", "throttled", "cut off", "token rejected", "defect"]
+)
+def test_no_identifier_and_no_token_leaves_but_to_tiktok(
+    pipeline: Pipeline,
+    tiktok: EmulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    log: io.StringIO,
+    scene: str,
+) -> None:
+    rows = [*MARKED, "nonsense"]
+    match scene:
+        case "refused":
+            rows = [*MARKED, MARKED_ADDRESS]
+        case "rejected by TikTok":
+            quoting = f"row {MARKED[0]} of {MARKED_ADDRESS} is wrong"
+            tiktok.tell("faults", [{"path": "create", "kind": "code", "code": 40002, "message": quoting}])
+        case "throttled":
+            tiktok.tell("faults", [{"path": "upload", "times": 100, "kind": "code", "code": 40100}])
+        case "cut off":
+            tiktok.tell("faults", [{"path": "upload", "times": 100, "kind": "drop_after_commit"}])
+        case "token rejected":
+            tiktok.tell("tokens", {"token": pipeline.emulator.access_token, "state": "revoked"})
+        case "defect":
+
+            def defective(*_: object) -> None:
+                raise ValueError(f"cannot handle {MARKED[0]} {MARKED_ADDRESS}")
+
+            monkeypatch.setattr(Activation, "_upload", defective)
+    pipeline.upload(KEY.format("file"), as_file(rows))
+    [message] = pipeline.queue.messages.values()
+
+    invoke(pipeline, monkeypatch, message)
+
+    names = [entry["Key"] for entry in pipeline.s3.list_objects_v2(Bucket="data")["Contents"]]
+    receipts = [
+        pipeline.s3.get_object(Bucket="data", Key=name)["Body"].read().decode()
+        for name in names
+        if name.startswith("receipts/")
+    ]
+    ledger = json.dumps(pipeline.dynamodb.scan(TableName="ledger")["Items"])
+    metrics_and_output = "".join(capsys.readouterr())
+    told = "\n".join(
+        [log.getvalue(), metrics_and_output, *names, *receipts, ledger, *map(repr, pipeline.queue.dead_letters)]
+    )
+    assert "service" in metrics_and_output or log.getvalue(), "there is something to look at"
+    assert pipeline.emulator.access_token not in told
+    assert MARKED_ADDRESS not in told
+    assert "jane" not in told
+    assert not set(re.findall(r"[0-9a-f]{64}", told.lower())) & set(MARKED)
+    assert not any(value[:20] in told.lower() for value in MARKED)

@@ -1,0 +1,192 @@
+"""What becomes of a message, by the class of the error."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError
+from lambdas.contracts import Metric
+from lambdas.tiktok.errors import (
+    CredentialsNotSet,
+    InvalidInput,
+    NotReady,
+    PermissionMissing,
+    RateLimited,
+    TikTokRejected,
+    TokenRejected,
+)
+
+
+class FakeSqs:
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.hidden_for: list[int] = []
+
+    def send_message(self, **arguments: Any) -> None:
+        self.sent.append(arguments)
+
+    def change_message_visibility(self, **arguments: Any) -> None:
+        self.hidden_for.append(arguments["VisibilityTimeout"])
+
+
+class FakeObserver:
+    def __init__(self) -> None:
+        self.counted: list[Metric] = []
+        self.warned: list[dict[str, object]] = []
+
+    def count(self, metric: Metric) -> None:
+        self.counted.append(metric)
+
+    def warn(self, text: str, **fields: object) -> None:
+        self.warned.append({"text": text, **fields})
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.sqs: Any = FakeSqs()
+        self.observer = FakeObserver()
+        self.consumer = QueueConsumer(
+            self.sqs,
+            queue_url="queue",
+            dead_letter_queue_url="dead-letters",
+            max_receive_count=5,
+            retry_delay_seconds=15,
+            observer=self.observer,
+        )
+
+    def consume(self, process: Callable[[], None], *, receives: int = 1, body: str = "body", said: str = "") -> bool:
+        """Whether the message may be deleted."""
+        record = SQSRecord(
+            {"receiptHandle": "handle", "body": body, "attributes": {"ApproximateReceiveCount": str(receives)}}
+        )
+        try:
+            self.consumer.consume(record, process, last_words=lambda: said)
+        except RecordFailedError:
+            return False
+        return True
+
+    @property
+    def buried(self) -> list[tuple[str, str]]:
+        return [
+            (
+                message["MessageAttributes"]["reason"]["StringValue"],
+                message["MessageAttributes"]["detail"]["StringValue"],
+            )
+            for message in self.sqs.sent
+        ]
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def raising(error: Exception) -> Callable[[], None]:
+    def process() -> None:
+        raise error
+
+    return process
+
+
+def test_a_message_that_succeeds_is_deleted_and_nothing_else(bench: Bench) -> None:
+    assert bench.consume(lambda: None)
+    assert (bench.sqs.sent, bench.sqs.hidden_for, bench.observer.counted) == ([], [], [])
+
+
+@pytest.mark.parametrize("error", [InvalidInput("d", reason="r"), TikTokRejected("d", reason="r")])
+def test_a_rejected_message_is_buried_at_once_with_reason_detail_and_its_own_body(
+    bench: Bench, error: Exception
+) -> None:
+    assert bench.consume(raising(error), body='{"as": "it came"}')
+
+    assert bench.buried == [("r", "d")]
+    assert bench.sqs.sent[0]["MessageBody"] == '{"as": "it came"}'
+    assert bench.sqs.sent[0]["QueueUrl"] == "dead-letters"
+
+
+@pytest.mark.parametrize(("receives", "delay"), [(1, 15), (2, 30), (3, 60), (4, 120)])
+def test_a_retryable_message_stays_with_a_delay_that_doubles(bench: Bench, receives: int, delay: int) -> None:
+    assert not bench.consume(raising(RateLimited("later")), receives=receives)
+
+    assert bench.sqs.hidden_for == [delay]
+    assert bench.buried == []
+
+
+def test_a_wait_that_is_known_is_taken_instead_of_the_delay(bench: Bench) -> None:
+    assert not bench.consume(raising(NotReady("busy", wait_seconds=41.2)))
+
+    assert bench.sqs.hidden_for == [42]
+
+
+@pytest.mark.parametrize("error", [RateLimited("d", reason="r"), TokenRejected("d", reason="r")])
+def test_the_last_attempt_buries_with_the_last_error(bench: Bench, error: Exception) -> None:
+    assert bench.consume(raising(error), receives=5)
+
+    assert bench.buried == [("r", "d")]
+    assert Metric.OBJECTS_EXHAUSTED in bench.observer.counted
+
+
+@pytest.mark.parametrize(
+    ("error", "metric"),
+    [
+        (TokenRejected("d"), Metric.TOKEN_REJECTED),
+        (PermissionMissing("d"), Metric.MISCONFIGURED),
+        (CredentialsNotSet("d"), Metric.MISCONFIGURED),
+    ],
+)
+def test_what_should_wake_someone_is_counted_at_the_first_attempt(
+    bench: Bench, error: Exception, metric: Metric
+) -> None:
+    bench.consume(raising(error))
+
+    assert metric in bench.observer.counted
+
+
+def test_an_unlisted_code_is_counted(bench: Bench) -> None:
+    error = TikTokRejected("d")
+    error.listed = False
+
+    bench.consume(raising(error))
+
+    assert Metric.UNLISTED_CODES in bench.observer.counted
+
+
+def test_a_message_whose_attempts_were_all_cut_short_is_not_tried_again(bench: Bench) -> None:
+    def process() -> None:
+        raise AssertionError("tried again")
+
+    assert bench.consume(process, receives=6, said="rate_limited: slow down")
+
+    [(reason, detail)] = bench.buried
+    assert reason == "interrupted"
+    assert "slow down" in detail
+
+
+def test_a_defect_keeps_the_message_and_tells_the_place_but_not_the_text(bench: Bench) -> None:
+    assert not bench.consume(raising(ValueError("jane@example.com")))
+
+    [warning] = bench.observer.warned
+    assert "jane" not in str(warning)
+    assert "ValueError at process:" in str(warning["detail"])
+    assert Metric.UNEXPECTED_ERRORS in bench.observer.counted
+
+
+def test_a_detail_that_sqs_would_not_take_is_made_to_fit(bench: Bench) -> None:
+    bench.consume(raising(InvalidInput("a\x00b\ud800c" + "x" * 5000)))
+
+    [(_, detail)] = bench.buried
+    assert detail.startswith("a\ufffdb\ufffdc")
+    assert len(detail) <= 2000
+    detail.encode()
+
+
+def test_a_failure_to_bury_keeps_the_message(bench: Bench) -> None:
+    def broken(**_: Any) -> None:
+        raise ConnectionError
+
+    bench.sqs.send_message = broken
+
+    with pytest.raises(ConnectionError):
+        bench.consume(raising(InvalidInput("d")))
