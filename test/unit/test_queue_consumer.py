@@ -45,7 +45,8 @@ class FakeObserver:
 
 class Bench:
     def __init__(self) -> None:
-        self.sqs: Any = FakeSqs()
+        sqs: Any = FakeSqs()
+        self.sqs = sqs
         self.observer = FakeObserver()
         self.consumer = QueueConsumer(
             self.sqs,
