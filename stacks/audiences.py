@@ -1,0 +1,139 @@
+"""The audiences pipeline: a file below ``tiktok/`` becomes a custom audience at TikTok."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, aws_cloudwatch, aws_lambda
+from constructs import Construct
+
+from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, Env, Metric
+from stacks.foundation import Foundation
+from stacks.parts.connector_function import ConnectorFunction
+from stacks.parts.connector_metric import connector_metric
+from stacks.parts.dashboard_row import Graph, heading, row
+from stacks.parts.object_created_rule import ObjectCreatedRule
+from stacks.parts.pipeline_alarms import PipelineAlarms
+from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
+from stacks.settings import Settings
+
+# The longest that Lambda offers. A larger file is delivered in parts, so that one part has to fit into it.
+_TIMEOUT = Duration.minutes(15)
+_MEMORY_SIZE_MIB = 512
+# A delivery is remembered for longer than its upload is kept, and than both queues together can delay a second copy of
+# its notification.
+_LEDGER_OUTLIVES_DATA_BY_DAYS = 30
+
+
+class AudiencesPipeline(Construct):
+    """S3 → rule → queue → function, with its alarms and its part of the dashboard. All rights are in the stack."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        foundation: Foundation,
+        code: aws_lambda.Code,
+        tiktok_api_url: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.queue = QueueWithDeadLetters(
+            self,
+            "Uploads",
+            key=foundation.key,
+            consumer_timeout=_TIMEOUT,
+            max_receive_count=settings.max_receive_count,
+        )
+        self.rule = ObjectCreatedRule(
+            self, "Uploaded", bucket=foundation.bucket, prefix=AUDIENCES_PREFIX, queue=self.queue
+        )
+        self.activation = ConnectorFunction(
+            self,
+            "Activation",
+            description="Delivers uploaded audience files to TikTok",
+            handler=ACTIVATION_HANDLER,
+            code=code,
+            timeout=_TIMEOUT,
+            memory_size_mib=_MEMORY_SIZE_MIB,
+            key=foundation.key,
+            environment={
+                Env.BUCKET.value: foundation.bucket.bucket_name,
+                Env.LEDGER_TABLE.value: foundation.ledger.table_name,
+                Env.SECRET_ID.value: foundation.secret_arn,
+                Env.QUEUE_URL.value: self.queue.queue.queue_url,
+                Env.DEAD_LETTER_QUEUE_URL.value: self.queue.dead_letters.queue_url,
+                Env.TIKTOK_API_URL.value: tiktok_api_url,
+                Env.SUPPORTED_CALCULATE_TYPES.value: ",".join(settings.supported_calculate_types),
+                Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",
+                Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
+                Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
+                Env.REQUESTS_PER_SECOND.value: f"{settings.tiktok_requests_per_second:.12g}",
+                Env.MAX_CONCURRENCY.value: str(settings.max_concurrency),
+                Env.LEDGER_RETENTION_DAYS.value: str(settings.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS),
+            },
+        )
+        aws_lambda.EventSourceMapping(
+            self,
+            "Deliveries",
+            target=self.activation.function,
+            event_source_arn=self.queue.queue.queue_arn,
+            # One object at a time: a large file must not use up the time of the one behind it.
+            batch_size=1,
+            report_batch_item_failures=True,
+            max_concurrency=settings.max_concurrency,
+        )
+        PipelineAlarms(
+            self,
+            "Alarms",
+            pipeline="audiences",
+            queue=self.queue,
+            function=self.activation.function,
+            topic=foundation.alarm_topic,
+        )
+
+    def dashboard_rows(self) -> list[list[aws_cloudwatch.IWidget]]:
+        """This pipeline's part of the dashboard: what waits, what became of it, how the function does."""
+        queue, dead_letters, function = self.queue.queue, self.queue.dead_letters, self.activation.function
+        waiting = (
+            queue.metric_approximate_number_of_messages_visible(label="waiting"),
+            queue.metric_approximate_number_of_messages_not_visible(label="under way, or waiting for a retry"),
+            dead_letters.metric_approximate_number_of_messages_visible(label="dead letters"),
+        )
+        ages = (
+            queue.metric_approximate_age_of_oldest_message(label="waiting"),
+            dead_letters.metric_approximate_age_of_oldest_message(label="dead letters"),
+        )
+        outcomes = self._metrics(
+            Metric.OBJECTS_DELIVERED,
+            Metric.OBJECTS_REJECTED,
+            Metric.OBJECTS_RETRIED,
+            Metric.OBJECTS_EXHAUSTED,
+            Metric.OBJECTS_ALREADY_DELIVERED,
+            Metric.OBJECTS_IGNORED,
+        )
+        rows = self._metrics(Metric.ROWS_SENT, Metric.ROWS_INVALID)
+        tiktok = self._metrics(
+            Metric.TIKTOK_RETRIES, Metric.TOKEN_REJECTED, Metric.MISCONFIGURED, Metric.UNLISTED_CODES
+        )
+        failures = (
+            function.metric_errors(),
+            function.metric_throttles(),
+            *self._metrics(Metric.UNEXPECTED_ERRORS),
+        )
+        durations = (
+            function.metric_duration(statistic="p50", label="half of the objects"),
+            function.metric_duration(statistic=aws_cloudwatch.Stats.MAXIMUM, label="longest"),
+        )
+        return [
+            heading(f"# Audiences\nObjects below `{AUDIENCES_PREFIX}` on their way to TikTok"),
+            row(Graph("Objects in the queues", waiting), Graph("Age of the oldest object (s)", ages)),
+            row(Graph("Objects by outcome", outcomes), Graph("Rows", rows)),
+            row(
+                Graph("TikTok", tiktok),
+                Graph("Function: failures", failures),
+                Graph("Function: duration (ms)", durations),
+            ),
+        ]
+
+    def _metrics(self, *metrics: Metric) -> tuple[aws_cloudwatch.IMetric, ...]:
+        return tuple(connector_metric(self, metric) for metric in metrics)

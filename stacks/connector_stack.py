@@ -1,0 +1,184 @@
+"""The whole connector: what there is, and who may do what with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import ArnFormat, Aws, CfnOutput, CfnParameter, Stack, aws_cloudwatch, aws_iam, aws_lambda
+from constructs import Construct
+
+from lambdas.contracts import (
+    AUDIENCES_PREFIX,
+    RECEIPTS_PREFIX,
+    TIKTOK_API_URL,
+    TIKTOK_API_URL_PARAMETER,
+    Output,
+)
+from stacks.audiences import AudiencesPipeline
+from stacks.foundation import Foundation
+from stacks.parts.connection_alarms import ConnectionAlarms
+from stacks.parts.object_created_rule import ObjectCreatedRule
+from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
+from stacks.settings import Settings
+
+
+class ConnectorStack(Stack):
+    """One stack, so that a bare `cdk deploy` installs everything; one construct per pipeline."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, lambda_asset: Path) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            stack_name=settings.stack_name,
+            description="TikTok Ads connector: delivers audiences from S3 to TikTok",
+        )
+        # The demo points it at the emulator; in the cloud only TLS will do, whoever deploys.
+        tiktok_api_url = CfnParameter(
+            self,
+            TIKTOK_API_URL_PARAMETER,
+            description="Where TikTok's API is",
+            default=TIKTOK_API_URL,
+            allowed_pattern=r"^(https://[A-Za-z0-9.-]+(:[0-9]{1,5})?|http://(127\.0\.0\.1|localhost):[0-9]{1,5})$",
+            constraint_description="https://<host>, or http://127.0.0.1:<port> or http://localhost:<port>",
+        ).value_as_string
+        foundation = Foundation(self, "Foundation", settings=settings)
+        self._let_alarms_notify(foundation)
+        self._let_logs_be_encrypted(foundation)
+        self._put_out(Output.BUCKET, foundation.bucket.bucket_name, "Where audience files are uploaded")
+        self._put_out(Output.SECRET_ID, settings.cred_secret_name, "Where the access token has to be put")
+        self._put_out(Output.LEDGER_TABLE, foundation.ledger.table_name, "What has been delivered")
+        self._put_out(Output.ALARM_TOPIC, foundation.alarm_topic.topic_arn, "Subscribe here to be warned")
+
+        # Switching a pipeline off removes its queues, and with them whatever still waits there.
+        if settings.audiences_enabled:
+            audiences = AudiencesPipeline(
+                self,
+                "Audiences",
+                settings=settings,
+                foundation=foundation,
+                code=aws_lambda.Code.from_asset(str(lambda_asset)),
+                tiktok_api_url=tiktok_api_url,
+            )
+            self._let_rule_fill_queue(foundation, audiences.rule, audiences.queue)
+            self._let_activation_deliver(foundation, audiences)
+            ConnectionAlarms(self, "ConnectionAlarms", topic=foundation.alarm_topic)
+            dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=audiences.dashboard_rows())
+            self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
+            self._put_out(Output.DEAD_LETTER_QUEUE_URL, audiences.queue.dead_letters.queue_url, "Uploads that failed")
+            self._put_out(Output.ACTIVATION_FUNCTION, audiences.activation.function.function_name, "Delivers uploads")
+            self._put_out(Output.DASHBOARD, dashboard.dashboard_name, "All of it at a glance")
+
+    def _let_alarms_notify(self, foundation: Foundation) -> None:
+        topic = foundation.alarm_topic
+        alarms = aws_iam.ServicePrincipal("cloudwatch.amazonaws.com")
+        topic.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="AlarmsOfThisAccount",
+                principals=[alarms],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": self.account},
+                    "ArnLike": {"aws:SourceArn": self._arn_here("cloudwatch", "alarm", "*")},
+                },
+            )
+        )
+        # Without a condition, as AWS documents it: a condition that the call does not fill would silence every alarm.
+        # The topic's own policy, above, keeps the alarms of other accounts out.
+        foundation.key.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="AlarmsOnTheEncryptedTopic",
+                principals=[alarms],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+            )
+        )
+
+    def _let_logs_be_encrypted(self, foundation: Foundation) -> None:
+        foundation.key.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="EncryptedLogGroups",
+                principals=[aws_iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+                actions=[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GenerateDataKeyWithoutPlaintext",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                resources=["*"],
+                # Our log groups by name would be a circle: they need the key before they can exist.
+                conditions={
+                    "ArnLike": {"kms:EncryptionContext:aws:logs:arn": self._arn_here("logs", "log-group", "*")}
+                },
+            )
+        )
+
+    def _let_rule_fill_queue(
+        self, foundation: Foundation, rule: ObjectCreatedRule, queue: QueueWithDeadLetters
+    ) -> None:
+        events = aws_iam.ServicePrincipal("events.amazonaws.com")
+        for target in (queue.queue, queue.dead_letters):
+            target.add_to_resource_policy(
+                aws_iam.PolicyStatement(
+                    sid="NotificationsOfUploads",
+                    principals=[events],
+                    actions=["sqs:SendMessage"],
+                    resources=[target.queue_arn],
+                    conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
+                )
+            )
+        # Not the rule itself, which would be a circle: it needs the queue, and the queue needs the key.
+        foundation.key.add_to_resource_policy(
+            aws_iam.PolicyStatement(
+                sid="RulesOnEncryptedQueues",
+                principals=[events],
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+
+    def _let_activation_deliver(self, foundation: Foundation, audiences: AudiencesPipeline) -> None:
+        bucket, function = foundation.bucket, audiences.activation
+        function.may(
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
+            any_because="it reads whatever is uploaded below this prefix, and nothing else",
+        )
+        # Without it a missing object answers 403, which looks like a right that is missing.
+        function.may("s3:ListBucket", on=bucket.bucket_arn, where={"StringLike": {"s3:prefix": f"{AUDIENCES_PREFIX}*"}})
+        function.may(
+            "s3:PutObject",
+            on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),
+            any_because="it writes one receipt per upload below this prefix, and nothing else",
+        )
+        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
+        function.may(
+            "dynamodb:DeleteItem",
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            on=foundation.ledger.table_arn,
+        )
+        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+        # Receiving and deleting is what the event source does, with the rights of the function.
+        function.may(
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            on=audiences.queue.queue.queue_arn,
+        )
+        function.may("sqs:SendMessage", on=audiences.queue.dead_letters.queue_arn)
+
+    def _arn_here(self, service: str, resource: str, name: str) -> str:
+        return self.format_arn(
+            service=service, resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
+        )
+
+    def _put_out(self, output: Output, value: str, description: str) -> None:
+        CfnOutput(self, output.value, value=value, description=description)

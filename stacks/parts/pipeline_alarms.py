@@ -1,0 +1,58 @@
+"""The alarms of one pipeline: what a queue with a function behind it can suffer."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, aws_cloudwatch, aws_lambda, aws_sns
+from constructs import Construct
+
+from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
+from stacks.parts.runbook_alarm import RunbookAlarm
+
+_OLDEST_MESSAGE = Duration.hours(1)
+
+
+class PipelineAlarms(Construct):
+    """Something needs a human, nothing moves any more, or the function crashes."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        pipeline: str,
+        queue: QueueWithDeadLetters,
+        function: aws_lambda.IFunction,
+        topic: aws_sns.ITopic,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        RunbookAlarm(
+            self,
+            "DeadLetters",
+            metric=queue.dead_letters.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic=aws_cloudwatch.Stats.MAXIMUM
+            ),
+            threshold=0,
+            meaning=f"An object of the {pipeline} pipeline was not delivered and waits in the dead-letter queue.",
+            runbook_anchor="dead-letter-queue-not-empty",
+            topic=topic,
+        )
+        RunbookAlarm(
+            self,
+            "OldestMessage",
+            metric=queue.queue.metric_approximate_age_of_oldest_message(
+                period=Duration.minutes(5), statistic=aws_cloudwatch.Stats.MAXIMUM
+            ),
+            threshold=_OLDEST_MESSAGE.to_seconds(),
+            meaning=f"An object of the {pipeline} pipeline has been waiting for more than an hour.",
+            runbook_anchor="oldest-message-too-old",
+            topic=topic,
+        )
+        RunbookAlarm(
+            self,
+            "FunctionErrors",
+            metric=function.metric_errors(period=Duration.minutes(5), statistic=aws_cloudwatch.Stats.SUM),
+            threshold=0,
+            meaning=f"The function of the {pipeline} pipeline failed or ran out of time or memory.",
+            runbook_anchor="function-errors",
+            topic=topic,
+        )

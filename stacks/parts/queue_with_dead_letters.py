@@ -1,0 +1,49 @@
+"""A queue that can lose nothing: what fails for good waits in a second queue."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, aws_kms, aws_sqs
+from constructs import Construct
+
+# The longest that SQS keeps a message: an outage of TikTok, or a holiday, may last that long and cost nothing.
+_RETENTION = Duration.days(14)
+# AWS asks for six times the function's timeout, so that a message is not handed out twice while throttled.
+_VISIBILITY_PER_TIMEOUT = 6
+# The function itself sends a message to the dead-letter queue, with its reason, after the configured number of
+# receives. The queue's own redrive is only the net below it, for a function that dies before it can: hence a bit later.
+_RECEIVES_BEFORE_NET = 2
+
+
+class QueueWithDeadLetters(Construct):
+    """A queue and its dead-letter queue: encrypted with our key, TLS only, two weeks' memory."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        key: aws_kms.IKey,
+        consumer_timeout: Duration,
+        max_receive_count: int,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.dead_letters = aws_sqs.Queue(
+            self,
+            "DeadLetters",
+            encryption=aws_sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=_RETENTION,
+        )
+        self.queue = aws_sqs.Queue(
+            self,
+            "Queue",
+            encryption=aws_sqs.QueueEncryption.KMS,
+            encryption_master_key=key,
+            enforce_ssl=True,
+            retention_period=_RETENTION,
+            visibility_timeout=Duration.seconds(consumer_timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT),
+            dead_letter_queue=aws_sqs.DeadLetterQueue(
+                queue=self.dead_letters, max_receive_count=max_receive_count + _RECEIVES_BEFORE_NET
+            ),
+        )

@@ -1,0 +1,184 @@
+"""The deployer's answers: the CDK context, checked once, before anything is built from it.
+
+Every problem is reported at once, because an installation that fails five times for five typos is abandoned after
+the third. ``cdk -c key=value`` passes strings, so numbers and switches are accepted as strings too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+
+from lambdas.contracts import CALCULATE_TYPES, STACK_NAME
+
+_BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+_RESERVED_BUCKET_NAME = re.compile(r"(xn--|sthree-|amzn-s3-demo-).*|.*(-s3alias|--ol-s3|--x-s3|--table-s3)")
+_SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+_STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+_EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One wrong answer."""
+
+    key: str
+    value: object
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value!r} is wrong, expected {self.expected}"
+
+
+class SettingsError(ValueError):
+    """The context holds wrong answers; ``problems`` are all of them."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = f"{len(problems)} problem" + ("s" if len(problems) > 1 else "")
+        lines = "".join(f"\n  - {problem}" for problem in problems)
+        super().__init__(f"{count} in the context (cdk.context.json, or -c on the command line):{lines}")
+
+
+class _Unexpected(Exception):
+    """A value that its reader cannot accept; the message says what it expects."""
+
+
+def _text(pattern: re.Pattern[str], expected: str, *, may_be_empty: bool = False) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        if not isinstance(value, str):
+            raise _Unexpected(expected)
+        text = value.strip()
+        if (text or not may_be_empty) and not pattern.fullmatch(text):
+            raise _Unexpected(expected)
+        return text
+
+    return read
+
+
+def _bucket_name(value: object) -> str:
+    expected = 'a bucket name of 3 to 63 lower-case letters, digits and hyphens, or "" for a generated one'
+    name = _text(_BUCKET_NAME, expected, may_be_empty=True)(value)
+    if _RESERVED_BUCKET_NAME.fullmatch(name):
+        raise _Unexpected(f"{expected}; this prefix or suffix is reserved by S3")
+    return name
+
+
+def _decimal(value: object) -> float:
+    # bool is an int to Python, but `true` is no answer to "how many".
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _whole_number(least: int, most: int) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        number = _decimal(value)
+        # Comparisons with NaN are false, so that this refuses it as well.
+        if not (least <= number <= most and number.is_integer()):
+            raise _Unexpected(f"a whole number from {least} to {most}")
+        return int(number)
+
+    return read
+
+
+def _ratio(value: object) -> float:
+    number = _decimal(value)
+    if not 0 <= number <= 1:
+        raise _Unexpected("a number from 0 to 1 (0.01 is one row in a hundred)")
+    return number
+
+
+def _requests_per_second(value: object) -> float:
+    number = _decimal(value)
+    if not 0 < number <= 50:
+        raise _Unexpected("a number above 0, at most 50")
+    return number
+
+
+def _switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in ("true", "false"):
+        return value.strip().lower() == "true"
+    raise _Unexpected("true or false")
+
+
+def _calculate_types(value: object) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not items or not all(isinstance(item, str) for item in items):
+        raise _Unexpected(f"a list of at least one of {', '.join(CALCULATE_TYPES)}")
+    chosen = {item.strip().upper() for item in items}
+    if unknown := sorted(chosen - set(CALCULATE_TYPES)):
+        raise _Unexpected(f"only {', '.join(CALCULATE_TYPES)} (not {', '.join(map(repr, unknown))})")
+    return tuple(calculate_type for calculate_type in CALCULATE_TYPES if calculate_type in chosen)
+
+
+_READERS: dict[str, Callable[[object], object]] = {
+    "tiktok_data_bucket_name": _bucket_name,
+    "cred_secret_name": _text(_SECRET_NAME, "1 to 512 letters, digits or any of / _ + = . @ -"),
+    "supported_calculate_types": _calculate_types,
+    "max_invalid_ratio": _ratio,
+    "tiktok_requests_per_second": _requests_per_second,
+    "max_receive_count": _whole_number(1, 100),
+    "data_retention_days": _whole_number(1, 3650),
+    "retry_delay_seconds": _whole_number(1, 900),
+    # The event source itself takes no less than 2 and no more than 1000; above 50 the calls would only wait.
+    "max_concurrency": _whole_number(2, 50),
+    "audiences_enabled": _switch,
+    "alarm_email": _text(_EMAIL, 'one e-mail address, or "" to subscribe nobody', may_be_empty=True),
+    "stack_name": _text(_STACK_NAME, "a letter, then letters, digits or hyphens, at most 128 together"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the deployer chose. The names of the fields are the keys of the context."""
+
+    tiktok_data_bucket_name: str = ""
+    cred_secret_name: str = "tiktok_activation_credentials"  # noqa: S105 - the name of a secret
+    supported_calculate_types: tuple[str, ...] = CALCULATE_TYPES
+    max_invalid_ratio: float = 0.01
+    tiktok_requests_per_second: float = 8
+    max_receive_count: int = 5
+    data_retention_days: int = 30
+    retry_delay_seconds: int = 15
+    max_concurrency: int = 4
+    audiences_enabled: bool = True
+    alarm_email: str = ""
+    # Not in cdk.context.json: only a second copy in the same account and region needs it (and its own secret name).
+    stack_name: str = STACK_NAME
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, object]) -> Settings:
+        """Read our keys of `context`; raise one `SettingsError` that lists everything that is wrong with them."""
+        answers: dict[str, object] = {}
+        problems = _misspelled_keys(context)
+        for key, read in _READERS.items():
+            if key not in context:
+                continue
+            try:
+                answers[key] = read(context[key])
+            except _Unexpected as unexpected:
+                problems.append(Problem(key, context[key], str(unexpected)))
+        if problems:
+            raise SettingsError(problems)
+        return cls(**answers)  # type: ignore[arg-type]  # each reader returns its field's type; a test compares them
+
+
+def _misspelled_keys(context: Mapping[str, object]) -> list[Problem]:
+    """Keys that resemble ours. All others are none of our business: the CDK keeps its own answers in the context."""
+    known = [field.name for field in fields(Settings)]
+    problems = []
+    for key in context:
+        if key in known or ":" in key:
+            continue
+        if close := get_close_matches(key.lower().replace("-", "_"), known, n=1, cutoff=0.8):
+            problems.append(Problem(key, context[key], f"the key {close[0]!r} (is this a misspelling of it?)"))
+    return problems

@@ -1,0 +1,174 @@
+"""Who may do what. Locally nothing enforces most of it: only these tests stand between us and a bad surprise."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from test.infrastructure.synthesis import Template, as_list, attribute, joined, ref
+
+Right = tuple[str, str, str]
+
+
+def rights(statements: Iterable[Mapping[str, Any]]) -> set[Right]:
+    """Statements as (action, resource, condition), however they are grouped."""
+    assert all(statement["Effect"] == "Allow" for statement in statements)
+    return {
+        (action, json.dumps(resource, sort_keys=True), json.dumps(statement.get("Condition", {}), sort_keys=True))
+        for statement in statements
+        for action in as_list(statement["Action"])
+        for resource in as_list(statement["Resource"])
+    }
+
+
+def allow(*actions: str, on: object, where: object = None) -> Mapping[str, Any]:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": on, "Condition": where or {}}
+
+
+def role_statements(template: Template) -> list[Any]:
+    role = ref(template.only("AWS::IAM::Role"))
+    return [
+        statement
+        for policy in template.of_type("AWS::IAM::Policy").values()
+        if role in policy["Properties"]["Roles"]
+        for statement in policy["Properties"]["PolicyDocument"]["Statement"]
+    ]
+
+
+def test_the_function_may_do_exactly_this(template: Template) -> None:
+    bucket = attribute(template.only("AWS::S3::Bucket"))
+    expected = [
+        allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/tiktok/*")),
+        allow("s3:ListBucket", on=bucket, where={"StringLike": {"s3:prefix": "tiktok/*"}}),
+        allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
+        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
+        allow(
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            on=attribute(template.only("AWS::DynamoDB::Table")),
+        ),
+        allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
+        allow(
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+            on=attribute(template.queue),
+        ),
+        allow("sqs:SendMessage", on=attribute(template.dead_letters)),
+        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.only("AWS::Logs::LogGroup"))),
+        allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
+    ]
+    assert rights(role_statements(template)) == rights(expected)
+
+
+def test_the_functions_role_is_its_own_and_has_no_managed_policy(template: Template) -> None:
+    role = template.properties(template.only("AWS::IAM::Role"))
+    assert set(role) == {"AssumeRolePolicyDocument"}
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust == {
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+    }
+
+
+def test_no_statement_allows_a_wildcard_of_actions_but_the_accounts_own_on_the_key(template: Template) -> None:
+    wildcards = [
+        (resource["Type"], action)
+        for resource in template.resources.values()
+        for name in ("PolicyDocument", "KeyPolicy", "AssumeRolePolicyDocument")
+        for statement in resource["Properties"].get(name, {}).get("Statement", ())
+        for action in as_list(statement["Action"])
+        if statement["Effect"] == "Allow" and "*" in action
+    ]
+    assert wildcards == [("AWS::KMS::Key", "kms:*")]
+
+
+def test_only_this_rule_may_write_to_the_queue_and_to_the_dead_letter_queue(template: Template) -> None:
+    for queue in (template.queue, template.dead_letters):
+        allowed = [s for s in template.policy_of("AWS::SQS::QueuePolicy", queue) if s["Effect"] == "Allow"]
+        rule = attribute(template.only("AWS::Events::Rule"))
+        assert rights(allowed) == rights(
+            [allow("sqs:SendMessage", on=attribute(queue), where={"ArnEquals": {"aws:SourceArn": rule}})]
+        )
+        assert [statement["Principal"] for statement in allowed] == [{"Service": "events.amazonaws.com"}]
+
+
+def test_only_alarms_of_this_account_may_publish_to_the_topic(template: Template) -> None:
+    topic = template.only("AWS::SNS::Topic")
+    (allowed,) = (s for s in template.policy_of("AWS::SNS::TopicPolicy", topic) if s["Effect"] == "Allow")
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Action"] == "sns:Publish"
+    assert allowed["Resource"] == ref(topic)
+    assert allowed["Condition"]["StringEquals"] == {"aws:SourceAccount": ref("AWS::AccountId")}
+
+
+PHYSICAL_NAME = {
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::Events::Rule": "Name",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::KMS::Key": None,
+    "AWS::Lambda::EventSourceMapping": None,
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SecretsManager::Secret": "Name",
+    # These belong to another resource, and their names only have to differ within it.
+    "AWS::IAM::Policy": None,
+    "AWS::S3::BucketPolicy": None,
+    "AWS::SNS::TopicPolicy": None,
+    "AWS::SQS::QueuePolicy": None,
+}
+
+
+def test_two_installations_fit_into_one_account_because_only_the_secret_has_a_fixed_name(template: Template) -> None:
+    fixed = [
+        resource["Properties"][name]
+        for resource in template.resources.values()
+        if (name := PHYSICAL_NAME[resource["Type"]]) and name in resource["Properties"]
+    ]
+    assert fixed == ["tiktok_activation_credentials"]
+
+
+def test_a_second_installation_keeps_its_metrics_and_alarms_to_itself(template_with: Callable[..., Template]) -> None:
+    second = template_with(stack_name="SecondConnector", cred_secret_name="second")  # noqa: S106 - its name
+    variables = second.properties(second.only("AWS::Lambda::Function"))["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == "SecondConnector"
+    services = {
+        dimension["Value"]
+        for alarm in second.of_type("AWS::CloudWatch::Alarm").values()
+        for dimension in alarm["Properties"]["Dimensions"]
+        if dimension["Name"] == "service"
+    }
+    assert services == {"SecondConnector"}
+
+
+@pytest.mark.parametrize(
+    ("url", "is_allowed"),
+    [
+        ("https://business-api.tiktok.com", True),
+        ("https://127.0.0.1:8443", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://localhost:8080", True),
+        ("http://business-api.tiktok.com", False),
+        ("http://127.0.0.1:8080.attacker.example", False),
+        ("http://127.0.0.1", False),
+        ("https://user@attacker.example", False),
+        ("https://business-api.tiktok.com/", False),
+        ("", False),
+    ],
+)
+def test_tokens_are_sent_over_tls_or_stay_on_this_machine(template: Template, url: str, is_allowed: bool) -> None:
+    parameter = template.document["Parameters"]["TikTokApiUrl"]
+    assert bool(re.search(parameter["AllowedPattern"], url)) is is_allowed
