@@ -10,6 +10,7 @@ NODE_TOOLS := $(LOCAL)/installed-node
 CLOUD := $(LOCAL)/venv-cloud
 RUNTIME := $(LOCAL)/venv-runtime
 INSTALLED := $(LOCAL)/installed-python $(LOCAL)/installed-cloud $(LOCAL)/installed-runtime $(NODE_TOOLS)
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help install demo test unit lint local-up local-down lock pictures clean
@@ -49,3 +50,38 @@ $(NODE_TOOLS): package-lock.json | $(LOCAL)/prerequisites
 	@echo "installing the CDK CLI into node_modules"
 	@npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
+
+demo: install ## deploy into an embedded AWS and show the connector at work
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m local.demo
+
+test: install lint ## run every test
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadfile
+
+unit: install ## run only the tests that need no socket
+	@$(BIN)/python -m pytest test/unit
+
+lint: install ## ruff, mypy --strict and the import contracts
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+local-up: install ## leave the connector running on this machine, and say how to use it
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m local.cloud up
+
+local-down: install ## stop what local-up started
+	@$(BIN)/python -m local.cloud down
+
+pictures: $(NODE_TOOLS) ## draw imgs/*.svg from their sources
+	@for source in imgs/*.dot; do node_modules/.bin/wasm-graphviz-cli -T svg $$source > $${source%.dot}.svg; done
+
+lock: ## lock the requirements of pyproject.toml with hashes (needs uv)
+	@$(LOCK) pyproject.toml -o requirements.txt
+	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	@$(LOCK) --group lambda -c requirements.txt -o lambdas/requirements.txt
+	@$(LOCK) --group cloud -o local/cloud/requirements.txt
+	@$(LOCK) --group runtime -o local/cloud/runtime-requirements.txt
+
+clean: ## remove everything that was installed or built
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
+	@rm -rf .venv .local build cdk.out node_modules

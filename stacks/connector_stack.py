@@ -157,13 +157,8 @@ class ConnectorStack(Stack):
             any_because="it writes one receipt per upload below this prefix, and nothing else",
         )
         function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        function.may(
-            "dynamodb:DeleteItem",
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            on=foundation.ledger.table_arn,
-        )
+        # Conditional updates are all that the ledger needs.
+        function.may("dynamodb:UpdateItem", on=foundation.ledger.table_arn)
         function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
         # Receiving and deleting is what the event source does, with the rights of the function.
         function.may(

@@ -20,7 +20,7 @@ class ConnectionAlarms(Construct):
             "TokenRejected",
             metric=connector_metric(self, Metric.TOKEN_REJECTED),
             threshold=0,
-            meaning="TikTok refuses the access token: it was revoked, has expired or lacks a scope.",
+            meaning="TikTok refuses the access token: it was revoked or has expired.",
             runbook_anchor="token-rejected",
             topic=topic,
         )
@@ -29,7 +29,7 @@ class ConnectionAlarms(Construct):
             "Misconfigured",
             metric=connector_metric(self, Metric.MISCONFIGURED),
             threshold=0,
-            meaning="The connector cannot work as configured: its secret, its settings or its rights are wrong.",
+            meaning="The connector cannot work as configured: its secret, the token's scopes or its rights are wrong.",
             runbook_anchor="connector-misconfigured",
             topic=topic,
         )

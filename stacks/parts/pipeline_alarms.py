@@ -5,6 +5,8 @@ from __future__ import annotations
 from aws_cdk import Duration, aws_cloudwatch, aws_lambda, aws_sns
 from constructs import Construct
 
+from lambdas.contracts import Metric
+from stacks.parts.connector_metric import connector_metric
 from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
 from stacks.parts.runbook_alarm import RunbookAlarm
 
@@ -54,5 +56,15 @@ class PipelineAlarms(Construct):
             threshold=0,
             meaning=f"The function of the {pipeline} pipeline failed or ran out of time or memory.",
             runbook_anchor="function-errors",
+            topic=topic,
+        )
+        # A defect is caught so that it cannot print what it was working on, which keeps it out of Lambda's own count.
+        RunbookAlarm(
+            self,
+            "UnexpectedErrors",
+            metric=connector_metric(self, Metric.UNEXPECTED_ERRORS),
+            threshold=0,
+            meaning=f"The {pipeline} pipeline met an error that it was not made for.",
+            runbook_anchor="unexpected-errors",
             topic=topic,
         )

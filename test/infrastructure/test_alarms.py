@@ -16,6 +16,7 @@ ANCHORS = [
     "dead-letter-queue-not-empty",
     "oldest-message-too-old",
     "function-errors",
+    "unexpected-errors",
     "token-rejected",
     "connector-misconfigured",
 ]
@@ -49,6 +50,11 @@ def test_an_alarm_rings_when_an_object_waits_for_more_than_an_hour(template: Tem
 def test_an_alarm_rings_when_the_function_fails(template: Template) -> None:
     function = [{"Name": "FunctionName", "Value": ref(template.only("AWS::Lambda::Function"))}]
     assert watched(alarm_about(template, "function-errors")) == ("AWS/Lambda", "Errors", "Sum", 0, function)
+
+
+def test_an_alarm_rings_when_the_function_meets_a_defect(template: Template) -> None:
+    expected = (METRIC_NAMESPACE, "UnexpectedErrors", "Sum", 0, SERVICE)
+    assert watched(alarm_about(template, "unexpected-errors")) == expected
 
 
 def test_an_alarm_rings_when_tiktok_rejects_the_token(template: Template) -> None:

@@ -46,13 +46,7 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
         allow("s3:ListBucket", on=bucket, where={"StringLike": {"s3:prefix": "tiktok/*"}}),
         allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
         allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
-        allow(
-            "dynamodb:GetItem",
-            "dynamodb:PutItem",
-            "dynamodb:UpdateItem",
-            "dynamodb:DeleteItem",
-            on=attribute(template.only("AWS::DynamoDB::Table")),
-        ),
+        allow("dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
         allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
         allow(
             "sqs:ReceiveMessage",
