@@ -149,8 +149,9 @@ class ConnectorStack(Stack):
             on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
             any_because="it reads whatever is uploaded below this prefix, and nothing else",
         )
-        # Without it a missing object answers 403, which looks like a right that is missing.
-        function.may("s3:ListBucket", on=bucket.bucket_arn, where={"StringLike": {"s3:prefix": f"{AUDIENCES_PREFIX}*"}})
+        # Without it a missing object answers 403, which looks like a right that is missing. No condition on the prefix:
+        # a read has no prefix, so the condition would never hold.
+        function.may("s3:ListBucket", on=bucket.bucket_arn)
         function.may(
             "s3:PutObject",
             on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),

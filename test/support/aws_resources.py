@@ -27,7 +27,7 @@ def allow(action: str | Sequence[str], resource: str = "*", **more: Any) -> dict
     return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
 
 
-FOR_RULES = {"Principal": {"Service": "events.amazonaws.com"}}
+FOR_RULES: dict[str, Any] = {"Principal": {"Service": "events.amazonaws.com"}}
 
 
 def a_key(aws: EmbeddedAws, *, for_rules: bool = True) -> str:

@@ -1,0 +1,72 @@
+"""``python -m local.cloud up|down``: keeps a connector running on this machine, to try things by hand."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from local.cloud import session
+from local.cloud.deployment import DeploymentError
+from local.cloud.embedded_aws import ROOT, EmbeddedAwsError, MissingPrerequisiteError
+from local.cloud.emulated_tiktok import EmulatorError
+
+TO_PASTE = """
+Paste this to try it (the AWS CLI is not part of the project):
+
+  unset AWS_PROFILE AWS_SESSION_TOKEN; set -a; . {env}; set +a
+
+  # an audience of one person, delivered from S3
+  printf '%s' jane@example.com | openssl dgst -sha256 -r | cut -d' ' -f1 > audience.csv
+  aws s3 cp audience.csv "s3://$BUCKET/tiktok/My first audience/EMAIL_SHA256/audience.csv"
+
+  # what became of it
+  aws s3 ls --recursive "s3://$BUCKET/receipts/"
+  curl -s "$TIKTOK_URL/_control/audiences"
+
+  # what could not be delivered, and why
+  aws sqs receive-message --queue-url "$DLQ_URL" --message-attribute-names All --visibility-timeout 0
+
+  # the ledger, and the credentials
+  aws dynamodb scan --table-name "$LEDGER_TABLE"
+  aws secretsmanager get-secret-value --secret-id "$SECRET_ID"
+
+TikTok emulator: {tiktok}
+Log of the embedded AWS: {log}
+Stop it with: make local-down
+"""
+
+
+@click.group()
+def main() -> None:
+    """The connector on this machine."""
+
+
+@main.command()
+@click.option("--verbose", is_flag=True, help="Show what the CDK CLI says.")
+def up(verbose: bool) -> None:
+    """Start it, unless it runs already."""
+    try:
+        connector, is_new = session.up(
+            on_step=lambda step: click.echo(f"… {step}", err=True),
+            on_line=(lambda line: click.echo(f"    {line}", err=True)) if verbose else None,
+        )
+    except (DeploymentError, EmbeddedAwsError, EmulatorError, MissingPrerequisiteError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo("The connector runs." if is_new else "The connector runs already.", err=True)
+    click.echo(session.ENVIRONMENT_FILE.read_text(encoding="utf-8"), nl=False)
+    env = os.path.relpath(session.ENVIRONMENT_FILE)
+    # The shell looks a bare name up in PATH.
+    env = env if "/" in env else f"./{env}"
+    log = connector.aws.log.relative_to(ROOT)
+    click.echo(TO_PASTE.format(env=env, tiktok=connector.emulator_url, log=log), err=True)
+
+
+@main.command()
+def down() -> None:
+    """Stop it."""
+    click.echo("Stopped." if session.down() else "Nothing runs.", err=True)
+
+
+if __name__ == "__main__":
+    main()
