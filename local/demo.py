@@ -84,7 +84,7 @@ class Demo:
             )
         self._console.print()
         self._console.print(table)
-        self._console.print(self._cli("status", "--receipts", "40"), highlight=False, markup=False)
+        self._cli("status", "--receipts", "40", show=True)
 
     def _upload_without_credentials(self) -> str:
         """An upload before the secret is filled in is kept, with the remedy."""
@@ -228,17 +228,18 @@ class Demo:
         answer.raise_for_status()
         return answer.json()
 
-    def _cli(self, *arguments: str) -> str:
+    def _cli(self, *arguments: str, show: bool = False) -> None:
+        sys.stdout.flush()
         done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "cli", *arguments],
             cwd=ROOT,
-            env={**os.environ, **self._connector.environment(), "COLUMNS": str(self._console.width)},
-            capture_output=True,
+            env={**os.environ, **self._connector.environment()},
+            stdout=None if show else subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
             check=False,
         )
         _expect(done.returncode == 0, f"`python -m cli {' '.join(arguments)}` failed: {done.stderr.strip()[-500:]}")
-        return done.stdout
 
     @staticmethod
     def _see(what: str, look: Callable[[], Found | None]) -> Found:

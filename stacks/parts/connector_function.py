@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aws_cdk import Duration, RemovalPolicy, Stack, aws_iam, aws_kms, aws_lambda, aws_logs
 from constructs import Construct
 
@@ -66,15 +64,9 @@ class ConnectorFunction(Construct):
             self.role, "AwsSolutions-IAM5[Resource::*]", "X-Ray, which takes the traces, has no resource to name"
         )
 
-    def may(
-        self,
-        *actions: str,
-        on: str,
-        where: Mapping[str, Mapping[str, str]] | None = None,
-        any_because: str = "",
-    ) -> None:
+    def may(self, *actions: str, on: str, any_because: str = "") -> None:
         """Let the function do `actions` on the one resource `on`; `any_because` justifies a wildcard in it."""
-        self.role.add_to_policy(aws_iam.PolicyStatement(actions=list(actions), resources=[on], conditions=where))
+        self.role.add_to_policy(aws_iam.PolicyStatement(actions=list(actions), resources=[on]))
         if any_because:
             acknowledge(self.role, f"AwsSolutions-IAM5[Resource::{self._as_in_findings(on)}]", any_because)
 

@@ -53,6 +53,7 @@ def test_only_the_messages_that_failed_are_reported(
     assert answer == {"batchItemFailures": [{"itemIdentifier": throttled.id}]}
 
 
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
 def test_an_environment_that_is_wrong_fails_the_function_so_that_its_alarm_fires(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,78 @@
+"""The receipts in the bucket, newest first."""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from cli.aws import error_code
+from lambdas.contracts import RECEIPTS_PREFIX
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+UNREADABLE = "unreadable"
+# A receipt holds counts and at most a hundred line numbers for each reason; anything larger is no receipt.
+_LONGEST_RECEIPT = 1 << 20
+
+
+@dataclass(frozen=True)
+class ReceiptSummary:
+    """What a receipt says in a line. ``key`` is the receipt's own; ``status`` is ``unreadable`` when it is none."""
+
+    key: str
+    status: str
+    reason: str | None = None
+    audience: str | None = None
+    action: str | None = None
+    rows_sent: int | None = None
+    rows_invalid: int | None = None
+    finished_at: str | None = None
+
+
+def newest_receipts(client: S3Client, bucket: str, most: int) -> list[ReceiptSummary]:
+    """The receipts that were written last. Looks at every key, but keeps no more than are asked for.
+
+    Raises:
+        BotoCoreError, ClientError: the bucket cannot be read.
+    """
+    if most < 1:
+        return []
+    newest = heapq.nlargest(most, _listing(client, bucket), key=lambda entry: (entry["LastModified"], entry["Key"]))
+    return [_summary(client, bucket, entry["Key"]) for entry in newest]
+
+
+def _listing(client: S3Client, bucket: str) -> Iterator[ObjectTypeDef]:
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RECEIPTS_PREFIX):
+        yield from page.get("Contents", [])
+
+
+def _summary(client: S3Client, bucket: str, key: str) -> ReceiptSummary:
+    try:
+        body = client.get_object(Bucket=bucket, Key=key)["Body"]
+        with body:
+            content = body.read(_LONGEST_RECEIPT)
+    except ClientError as error:
+        if error_code(error) != "NoSuchKey":
+            raise
+        return ReceiptSummary(key, UNREADABLE)
+    try:
+        receipt: dict[str, Any] = json.loads(content)
+        return ReceiptSummary(
+            key=key,
+            status=str(receipt["status"]),
+            reason=receipt["reason"],
+            audience=receipt["audience"]["name"],
+            action=receipt["action"],
+            rows_sent=receipt["rows"]["sent"],
+            rows_invalid=receipt["rows"]["invalid"],
+            finished_at=receipt["times"]["finished_at"],
+        )
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ReceiptSummary(key, UNREADABLE)
