@@ -1,5 +1,6 @@
 """The row cleaner: what is sent, what is counted, and that no input gets past it."""
 
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -200,3 +201,22 @@ def test_no_plain_address_is_ever_overlooked(before: list[bytes], address: str, 
     tally = check_file([source]).tally
 
     assert tally.invalid.get("plain_email", 0) >= 1
+
+
+def _peak_bytes(rows: int) -> int:
+    block = as_file(any_hashes(1000, seed="memory")).replace(b"\n", b"\r\n")
+    tracemalloc.start()
+    check = check_file((block for _ in range(rows // 1000)), part_bytes=80_000)
+    for part in check.parts:
+        for _ in clean_part((block for _ in range(10)), part):
+            pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert check.tally.valid == rows
+    return peak
+
+
+def test_memory_does_not_grow_with_the_file() -> None:
+    small, large = _peak_bytes(5_000), _peak_bytes(100_000)
+
+    assert large < small * 1.2
