@@ -70,6 +70,7 @@ class Output(StrEnum):
     """Outputs of the stack, which the operator's command and the local set-up read."""
 
     BUCKET = "BucketName"
+    KEY = "KeyArn"
     QUEUE_URL = "QueueUrl"
     DEAD_LETTER_QUEUE_URL = "DeadLetterQueueUrl"
     SECRET_ID = "SecretName"  # noqa: S105 - the name of an output

@@ -45,6 +45,7 @@ class ConnectorStack(Stack):
         self._let_alarms_notify(foundation)
         self._let_logs_be_encrypted(foundation)
         self._put_out(Output.BUCKET, foundation.bucket.bucket_name, "Where audience files are uploaded")
+        self._put_out(Output.KEY, foundation.key.key_arn, "What everything is encrypted with")
         self._put_out(Output.SECRET_ID, settings.cred_secret_name, "Where the access token has to be put")
         self._put_out(Output.LEDGER_TABLE, foundation.ledger.table_name, "What has been delivered")
         self._put_out(Output.ALARM_TOPIC, foundation.alarm_topic.topic_arn, "Subscribe here to be warned")
@@ -98,7 +99,7 @@ class ConnectorStack(Stack):
         foundation.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
                 sid="EncryptedLogGroups",
-                principals=[aws_iam.ServicePrincipal(f"logs.{Aws.REGION}.amazonaws.com")],
+                principals=[aws_iam.ServicePrincipal(f"logs.{Aws.REGION}.{Aws.URL_SUFFIX}")],
                 actions=[
                     "kms:Decrypt",
                     "kms:DescribeKey",
@@ -151,7 +152,7 @@ class ConnectorStack(Stack):
         )
         # Without it a missing object answers 403, which looks like a right that is missing. No condition on the prefix:
         # a read has no prefix, so the condition would never hold.
-        function.may("s3:ListBucket", on=bucket.bucket_arn)
+        function.may("s3:ListBucket", "s3:ListBucketVersions", on=bucket.bucket_arn)
         function.may(
             "s3:PutObject",
             on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),

@@ -22,6 +22,8 @@ from stacks.parts.acknowledgement import acknowledge
 from stacks.settings import Settings
 
 _LONGEST_UPLOAD_DAYS = 7
+# A first deployment that fails and is rolled back holds nobody's data, and would be in the way of the next one.
+_RETAIN = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
 
 class Foundation(Construct):
@@ -35,7 +37,7 @@ class Foundation(Construct):
             description="Encrypts what the TikTok Ads connector stores",
             enable_key_rotation=True,
             # Without it, the bucket that stays behind could not be read any more.
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=_RETAIN,
         )
         self.bucket = self._data_bucket(settings)
         self.secret_arn = self._credentials(settings)
@@ -70,7 +72,7 @@ class Foundation(Construct):
             minimum_tls_version=1.2,
             block_public_access=aws_s3.BlockPublicAccess.BLOCK_ALL,
             object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            removal_policy=RemovalPolicy.RETAIN,
+            removal_policy=_RETAIN,
             # Uploads are personal data, even if hashed, and go. Receipts stay: they hold counts, reasons and ids of
             # audiences, nothing of a person, and are the proof of what was delivered.
             lifecycle_rules=[

@@ -15,6 +15,8 @@ _DENIED = {
     "403",
     "KMS.DisabledException",
     "KMS.NotFoundException",
+    "DecryptionFailure",
+    "InvalidRequestException",  # of a secret that is marked for deletion
     "ResourceNotFoundException",
     "NoSuchBucket",
     "AWS.SimpleQueueService.NonExistentQueue",
@@ -27,8 +29,8 @@ def error_code(error: ClientError) -> str:
 
 
 @contextmanager
-def aws_failures(doing: str) -> Iterator[None]:
-    """Translate what AWS raises inside.
+def aws_failures(doing: str, remedy: str = "Deploy the stack again to mend its permissions.") -> Iterator[None]:
+    """Translate what AWS raises inside. ``remedy`` is what a person can do when AWS refuses.
 
     Raises:
         FatalError: access is denied or a resource is missing; the deployment has to be mended.
@@ -39,7 +41,7 @@ def aws_failures(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = error_code(error)
         if code in _DENIED:
-            raise FatalError(f"AWS refuses {doing}: {code}. Deploy the stack again to mend its permissions.") from None
+            raise FatalError(f"AWS refuses {doing}: {code}. {remedy}") from None
         raise RetryableError(f"AWS failed at {doing}: {code}.", reason="aws_unavailable") from None
     except BotoCoreError as error:
         raise RetryableError(f"AWS failed at {doing}: {type(error).__name__}.", reason="aws_unavailable") from None

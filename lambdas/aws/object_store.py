@@ -21,6 +21,7 @@ _CHUNK_BYTES = 1 << 20
 # A delete marker answers MethodNotAllowed when it is asked for by its version.
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}
 _UNVERSIONED = "null"
+_READ_REMEDY = "Was it encrypted with another key than the bucket's? If not, deploy the stack again."
 
 
 class S3ObjectStore:
@@ -43,7 +44,7 @@ class S3ObjectStore:
             request["VersionId"] = version.version_id
         if span is not None:
             request["Range"] = f"bytes={span[0]}-{span[1] - 1}"
-        with aws_failures("reading the object"):
+        with aws_failures("reading the object", _READ_REMEDY):
             try:
                 body = self._client.get_object(**request)["Body"]
             except ClientError as error:

@@ -38,6 +38,23 @@ class PipelineAlarms(Construct):
             runbook_anchor="dead-letter-queue-not-empty",
             topic=topic,
         )
+        # The alarm above rings once and stays on while anything lies there; this one rings for each that is added.
+        RunbookAlarm(
+            self,
+            "ObjectsGivenUp",
+            metric=aws_cloudwatch.MathExpression(
+                expression="FILL(rejected, 0) + FILL(exhausted, 0)",
+                using_metrics={
+                    "rejected": connector_metric(self, Metric.OBJECTS_REJECTED),
+                    "exhausted": connector_metric(self, Metric.OBJECTS_EXHAUSTED),
+                },
+                period=Duration.minutes(5),
+            ),
+            threshold=0,
+            meaning=f"The {pipeline} pipeline has just given up on an object.",
+            runbook_anchor="objects-given-up",
+            topic=topic,
+        )
         RunbookAlarm(
             self,
             "OldestMessage",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from aws_cdk import Duration, aws_kms, aws_sqs
 from constructs import Construct
 
-# The longest that SQS keeps a message: an outage of TikTok, or a holiday, may last that long and cost nothing.
-_RETENTION = Duration.days(14)
+# The longest that SQS keeps a message, so that nobody's holiday costs one.
+_DEAD_LETTER_RETENTION = Duration.days(14)
+# Shorter, because a message that SQS itself moves keeps its age, and needs time left in the dead-letter queue.
+_RETENTION = Duration.days(10)
 # AWS asks for six times the function's timeout, so that a message is not handed out twice while throttled.
 _VISIBILITY_PER_TIMEOUT = 6
 # The function itself sends a message to the dead-letter queue, with its reason, after the configured number of
@@ -15,7 +17,7 @@ _RECEIVES_BEFORE_NET = 2
 
 
 class QueueWithDeadLetters(Construct):
-    """A queue and its dead-letter queue: encrypted with our key, TLS only, two weeks' memory."""
+    """A queue and its dead-letter queue: encrypted with our key, TLS only, long memory."""
 
     def __init__(
         self,
@@ -33,7 +35,7 @@ class QueueWithDeadLetters(Construct):
             encryption=aws_sqs.QueueEncryption.KMS,
             encryption_master_key=key,
             enforce_ssl=True,
-            retention_period=_RETENTION,
+            retention_period=_DEAD_LETTER_RETENTION,
         )
         self.queue = aws_sqs.Queue(
             self,

@@ -43,7 +43,7 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
     bucket = attribute(template.only("AWS::S3::Bucket"))
     expected = [
         allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/tiktok/*")),
-        allow("s3:ListBucket", on=bucket),
+        allow("s3:ListBucket", "s3:ListBucketVersions", on=bucket),
         allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
         allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
         allow("dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
@@ -139,13 +139,10 @@ def test_a_second_installation_keeps_its_metrics_and_alarms_to_itself(template_w
     second = template_with(stack_name="SecondConnector", cred_secret_name="second")  # noqa: S106 - its name
     variables = second.properties(second.only("AWS::Lambda::Function"))["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == "SecondConnector"
-    services = {
-        dimension["Value"]
-        for alarm in second.of_type("AWS::CloudWatch::Alarm").values()
-        for dimension in alarm["Properties"]["Dimensions"]
-        if dimension["Name"] == "service"
-    }
-    assert services == {"SecondConnector"}
+    alarms = json.dumps(second.of_type("AWS::CloudWatch::Alarm"))
+    services = re.findall(r'{"Name": "service", "Value": "(\w+)"}', alarms)
+    assert len(services) >= 5
+    assert set(services) == {"SecondConnector"}
 
 
 @pytest.mark.parametrize(

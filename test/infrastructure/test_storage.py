@@ -22,7 +22,8 @@ def key_statements(template: Template, principal: object) -> list[Any]:
 def test_the_key_rotates_and_outlives_the_stack(template: Template) -> None:
     key = template.resources[template.only("AWS::KMS::Key")]
     assert key["Properties"]["EnableKeyRotation"] is True
-    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert key["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert key["UpdateReplacePolicy"] == "Retain"
 
 
 ENCRYPTED = {
@@ -66,7 +67,7 @@ def test_cloudwatch_may_use_the_key_so_that_alarms_reach_the_topic(template: Tem
 
 
 def test_cloudwatch_logs_may_use_the_key_for_log_groups_of_this_account_only(template: Template) -> None:
-    (statement,) = key_statements(template, joined("logs.", ref("AWS::Region"), ".amazonaws.com"))
+    (statement,) = key_statements(template, joined("logs.", ref("AWS::Region"), ".", ref("AWS::URLSuffix")))
     assert statement["Effect"] == "Allow"
     assert {"kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"} <= set(statement["Action"])
     log_groups = ["arn:", ref("AWS::Partition"), ":logs:", ref("AWS::Region"), ":", ACCOUNT, ":log-group:*"]
@@ -82,7 +83,8 @@ def test_only_the_account_itself_may_administer_the_key(template: Template) -> N
 def test_the_bucket_is_private_versioned_and_outlives_the_stack(template: Template) -> None:
     bucket = template.resources[template.only("AWS::S3::Bucket")]
     properties = bucket["Properties"]
-    assert bucket["DeletionPolicy"] == bucket["UpdateReplacePolicy"] == "Retain"
+    assert bucket["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert bucket["UpdateReplacePolicy"] == "Retain"
     assert properties["VersioningConfiguration"] == {"Status": "Enabled"}
     assert properties["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
     assert properties["PublicAccessBlockConfiguration"] == {
