@@ -1,4 +1,4 @@
-"""The dead-letter queue: reading it, putting back what was read, and moving messages to where they came from.
+"""The dead-letter queue: reading it, putting back what was read, moving messages away and deleting them.
 
 SQS has no way to look at a message without taking it: what is read is hidden from everyone else for a while. So every
 reading is a ``with`` block, at whose end, however it comes, everything that is still there becomes visible again.
@@ -7,7 +7,7 @@ reading is a ``with`` block, at whose end, however it comes, everything that is 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -86,23 +86,24 @@ class Selection:
 
 @dataclass
 class Outcome:
-    """What became of messages that were to be moved. True at any moment, also after a failure half-way.
+    """What became of messages that were to be moved or discarded. True at any moment, also after a failure half-way.
 
-    ``repeated`` were sent, but are not known to be deleted: harmless, because what was delivered is known by its
-    content. ``lost`` were visible again before their turn came, so that somebody else may have them: not sent.
-    ``failed`` were refused by SQS: not sent.
+    ``done`` were moved or discarded. ``unconfirmed`` are not known to be deleted, though SQS was asked to: harmless for
+    what was to be moved and has been sent, because what was delivered is known by its content. ``lost`` were visible
+    again before their turn came, so that somebody else may have them: neither sent nor deleted. ``failed`` were refused
+    by SQS: neither sent nor deleted.
     """
 
     chosen: int
-    moved: list[DeadLetter] = field(default_factory=list)
-    repeated: list[DeadLetter] = field(default_factory=list)
+    done: list[DeadLetter] = field(default_factory=list)
+    unconfirmed: list[DeadLetter] = field(default_factory=list)
     lost: list[DeadLetter] = field(default_factory=list)
     failed: list[DeadLetter] = field(default_factory=list)
 
     @property
     def untouched(self) -> int:
         """Those whose turn never came, or of which nothing is known to have happened."""
-        return self.chosen - len(self.moved) - len(self.repeated) - len(self.lost) - len(self.failed)
+        return self.chosen - len(self.done) - len(self.unconfirmed) - len(self.lost) - len(self.failed)
 
 
 class DeadLetterQueue:
@@ -150,47 +151,55 @@ class Hold:
         self._put_back()
         return False
 
-    def move(
-        self,
-        letters: Sequence[DeadLetter],
-        target_url: str,
-        outcome: Outcome,
-        on_progress: Callable[[int], None] = lambda _count: None,
-    ) -> None:
+    def move(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome) -> None:
         """Send messages to a queue, unchanged but for their attributes, and delete each once it is sent.
 
         A crash in between leaves a message in both queues, never in none. ``outcome`` is kept true all the way.
         """
         for batch in _batches(letters):
             with interrupts_deferred():
-                self._move_batch(batch, target_url, outcome)
-            on_progress(len(batch))
+                self._delete(self._send(self._still_ours(batch, outcome), target_url, outcome), outcome)
 
-    def _move_batch(self, batch: Sequence[DeadLetter], target_url: str, outcome: Outcome) -> None:
+    def discard(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
+        """Delete messages for good. ``outcome`` is kept true all the way."""
+        for batch in _batches(letters):
+            with interrupts_deferred():
+                self._delete(self._still_ours(batch, outcome), outcome)
+
+    def _still_ours(self, batch: Sequence[DeadLetter], outcome: Outcome) -> list[DeadLetter]:
         # SQS accepts the deletion of a message that somebody else has received since, and may not carry it out. So
-        # whether it is still ours is asked before it is sent.
+        # whether it is still ours is asked before it is sent or deleted.
         ours, lost, failed = self._set_visibility(batch, self.seconds)
         outcome.lost += lost
         outcome.failed += failed
         self._forget(lost)
-        if not ours:
-            return
+        return ours
+
+    def _send(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome) -> list[DeadLetter]:
+        if not letters:
+            return []
         answer = self._client.send_message_batch(
             QueueUrl=target_url,
-            Entries=[{"Id": str(number), "MessageBody": letter.body} for number, letter in enumerate(ours)],
+            Entries=[{"Id": str(number), "MessageBody": letter.body} for number, letter in enumerate(letters)],
         )
-        sent, refused = _sorted(ours, answer)
+        sent, refused = _sorted(letters, answer)
         outcome.failed += refused
-        if not sent:
+        return sent
+
+    def _delete(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
+        if not letters:
             return
-        outcome.repeated += sent
-        deletion = self._client.delete_message_batch(
+        # Should the answer get lost, they may be deleted or not.
+        outcome.unconfirmed += letters
+        answer = self._client.delete_message_batch(
             QueueUrl=self._url,
-            Entries=[{"Id": str(number), "ReceiptHandle": letter.receipt_handle} for number, letter in enumerate(sent)],
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": letter.receipt_handle} for number, letter in enumerate(letters)
+            ],
         )
-        deleted, kept = _sorted(sent, deletion)
-        outcome.repeated[-len(sent) :] = kept
-        outcome.moved += deleted
+        deleted, kept = _sorted(letters, answer)
+        outcome.unconfirmed[-len(letters) :] = kept
+        outcome.done += deleted
         self._forget(deleted)
 
     def _take_all(self) -> None:

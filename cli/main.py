@@ -8,6 +8,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import explain
+from cli.discard import discard
 from cli.replay import replay
 from cli.status import status
 from cli.validate import validate
@@ -35,6 +36,7 @@ def main() -> None:
     """
 
 
+main.add_command(discard)
 main.add_command(replay)
 main.add_command(status)
 main.add_command(validate)

@@ -166,7 +166,7 @@ def test_replay_of_more_than_a_screenful_shows_the_rest_as_counts(deployment: De
 @pytest.mark.parametrize(
     ("call", "sender_fault", "said"),
     [
-        ("send_message_batch", False, "SQS did not take them"),
+        ("send_message_batch", False, "SQS failed, and they are still in the dead-letter queue"),
         ("delete_message_batch", False, "To move them again is harmless"),
         ("change_message_visibility_batch", True, "hidden for 15 min only"),
     ],

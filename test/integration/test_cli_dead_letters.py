@@ -223,7 +223,7 @@ def test_moving_sends_the_body_unchanged_and_drops_the_attributes(queues: Queues
     (message,) = queues.sqs.receive_message(QueueUrl=queues.queue, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == body
     assert "MessageAttributes" not in message
-    assert (len(outcome.moved), outcome.untouched) == (1, 0)
+    assert (len(outcome.done), outcome.untouched) == (1, 0)
     assert queues.bodies(queues.dead) == []
 
 
@@ -236,7 +236,7 @@ def test_many_and_large_messages_are_moved_all(queues: Queues) -> None:
         outcome = Outcome(len(hold.letters))
         hold.move(hold.letters, queues.queue, outcome)
 
-    assert len(outcome.moved) == 107
+    assert len(outcome.done) == 107
     assert queues.bodies(queues.queue) == sorted(bodies)
     assert queues.counts(queues.dead) == (0, 0)
 
@@ -277,7 +277,7 @@ def test_killed_between_send_and_delete_a_message_is_in_both_queues(queues: Queu
         hold.move(hold.letters, queues.queue, outcome)
 
     assert queues.bodies(queues.queue) == queues.bodies(queues.dead) == [body]
-    assert (len(outcome.moved), len(outcome.repeated)) == (0, 1)
+    assert (len(outcome.done), len(outcome.unconfirmed)) == (0, 1)
 
 
 def test_what_is_not_sent_is_not_deleted(queues: Queues) -> None:
@@ -287,7 +287,7 @@ def test_what_is_not_sent_is_not_deleted(queues: Queues) -> None:
     with queues.hold(Overruling(queues.sqs, send_message_batch=failing("1", "3"))) as hold:
         hold.move(hold.letters, queues.queue, outcome)
 
-    assert (len(outcome.moved), len(outcome.failed), outcome.untouched) == (3, 2, 0)
+    assert (len(outcome.done), len(outcome.failed), outcome.untouched) == (3, 2, 0)
     assert queues.counts(queues.queue) == (3, 0)
     assert queues.counts(queues.dead) == (2, 0)
 
@@ -299,7 +299,7 @@ def test_a_deletion_that_fails_is_not_reported_as_moved(queues: Queues) -> None:
     with queues.hold(Overruling(queues.sqs, delete_message_batch=failing("0"))) as hold:
         hold.move(hold.letters, queues.queue, outcome)
 
-    assert (len(outcome.moved), len(outcome.repeated), outcome.untouched) == (10, 2, 0)
+    assert (len(outcome.done), len(outcome.unconfirmed), outcome.untouched) == (10, 2, 0)
     assert queues.counts(queues.queue) == (12, 0)
     assert queues.counts(queues.dead) == (2, 0)
 
@@ -312,7 +312,7 @@ def test_a_message_whose_time_ran_out_is_not_sent(queues: Queues) -> None:
     with queues.hold(client) as hold:
         hold.move(hold.letters, queues.queue, outcome)
 
-    assert (len(outcome.moved), len(outcome.lost)) == (2, 1)
+    assert (len(outcome.done), len(outcome.lost)) == (2, 1)
     assert queues.counts(queues.queue) == (2, 0)
     assert len(queues.bodies(queues.dead)) == 1
 

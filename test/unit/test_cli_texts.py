@@ -40,20 +40,31 @@ def test_what_aws_refuses_is_told_in_one_line_with_the_remedy(error: BotoCoreErr
     def refuse(_service: str) -> object:
         raise error
 
-    for command in ("replay", "status"):
-        result = CliRunner().invoke(main, [command], obj=Aws(refuse))
+    for command in (["discard", "--key", "*"], ["replay"], ["status"]):
+        result = CliRunner().invoke(main, command, obj=Aws(refuse))
         assert result.exit_code == 1
         assert result.output == f"Error: {explain(error)}\n"
         assert remedy in result.output
         assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["replay", "status", "validate"])
+@pytest.mark.parametrize("command", ["discard", "replay", "status", "validate"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
 
     assert result.exit_code == 0
     assert f"Example:\n    tiktok-connector {command} " in result.output
+
+
+@pytest.mark.parametrize("options", [[], ["--yes"], ["--stack", "Second"]])
+def test_discard_without_a_choice_is_a_usage_error_and_asks_aws_nothing(options: list[str]) -> None:
+    def unreachable(service: str) -> object:
+        pytest.fail(f"asked {service}")
+
+    result = CliRunner().invoke(main, ["discard", *options], obj=Aws(unreachable))
+
+    assert result.exit_code == 2
+    assert "give --reason, --key or both" in result.output
 
 
 @pytest.mark.parametrize(
