@@ -317,6 +317,9 @@ def main() -> int:
         )
         demo.tell()
         demo.summarise()
+    except KeyboardInterrupt:
+        console.print("[red]✘ interrupted[/]")
+        return 130
     except (NotSeenError, DeploymentError, EmbeddedAwsError, EmulatorError, MissingPrerequisiteError) as error:
         console.print(f"[red]✘ not seen:[/] {error}", highlight=False)
         return 1

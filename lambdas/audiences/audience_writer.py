@@ -29,8 +29,8 @@ _CREATE = "CREATE"
 class AudienceWriter:
     """Writes to the audiences of one advertiser. The ledger's documents hold what is known of each name:
 
-    ``audience_id`` and ``created_at`` of the audience that we created, or ``creating_since``, ``creating_for`` and
-    ``answer`` of a create whose outcome is not known yet. Times in seconds since the epoch.
+    ``audience_id`` and ``created_at`` of the audience that we created, or ``creating_since`` and ``answer`` of a create
+    whose outcome is not known yet; and ``created_for``, the object it was for. Times in seconds since the epoch.
     """
 
     def __init__(self, api: AudienceApi, ledger: Ledger, clock: Clock, *, advertiser_id: str) -> None:
@@ -54,8 +54,8 @@ class AudienceWriter:
             if audience_id is None:
                 return self._create(target, file_paths, key, owner)
             if "creating_since" in known:
-                self._remember(key, owner, audience_id)
-            ours = known.get("creating_for") == owner
+                self._remember(key, owner, audience_id, known["created_for"])
+            ours = known.get("created_for") == owner
             return self._append_to(audience_id, file_paths, _CREATE if ours else Action.APPEND)
         finally:
             self._ledger.release(key, owner=owner)
@@ -102,16 +102,16 @@ class AudienceWriter:
             self._ledger.save(key, {}, owner=owner)
             raise
         else:
-            self._remember(key, owner, created.audience_id)
+            self._remember(key, owner, created.audience_id, owner)
             return Applied(created.audience_id, _CREATE, created.request_id)
         audience_id = self._find(target, announced)
         if audience_id is None:
             raise self._unsettled(announced)
-        self._remember(key, owner, audience_id)
+        self._remember(key, owner, audience_id, owner)
         return self._append_to(audience_id, file_paths, _CREATE)
 
     def _announce(self, key: str, owner: str, *, answer: str = "None was written down.") -> dict[str, Any]:
-        announced = {"creating_since": self._clock.now(), "creating_for": owner, "answer": answer}
+        announced = {"creating_since": self._clock.now(), "created_for": owner, "answer": answer}
         self._ledger.save(key, announced, owner=owner, seconds=LEASE_SECONDS)
         return announced
 
@@ -119,8 +119,9 @@ class AudienceWriter:
         request_id = self._api.update(audience_id, action=Action.APPEND, file_paths=file_paths)
         return Applied(audience_id, action, request_id)
 
-    def _remember(self, key: str, owner: str, audience_id: str) -> None:
-        self._ledger.save(key, {"audience_id": audience_id, "created_at": self._clock.now()}, owner=owner)
+    def _remember(self, key: str, owner: str, audience_id: str, created_for: str) -> None:
+        known = {"audience_id": audience_id, "created_at": self._clock.now(), "created_for": created_for}
+        self._ledger.save(key, known, owner=owner)
 
     def _age(self, moment: float) -> float:
         return self._clock.now() - moment

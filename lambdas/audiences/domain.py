@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from lambdas.audiences.rows import PLAIN_REASONS, FileCheck, Tally
 from lambdas.contracts import AUDIENCES_PREFIX
@@ -45,7 +46,8 @@ def parse_key(key: str, supported: Collection[str]) -> Target:
         raise InvalidInput(
             f"The audience's name has {len(audience)} characters; TikTok takes 1 to {LONGEST_NAME}.", reason="bad_key"
         )
-    if format_name.upper() not in supported:
+    # Unicode has letters beyond ASCII whose upper case is one of ASCII.
+    if not format_name.isascii() or format_name.upper() not in supported:
         raise InvalidInput(
             f"The format {format_name[:40]!r} is not one of: {formats}. Expected {_GRAMMAR}.",
             reason="unsupported_format",
@@ -87,7 +89,8 @@ def refusal(check: FileCheck, *, max_invalid_ratio: float) -> InvalidInput | Non
             reason="no_valid_rows",
         )
     invalid = tally.read - tally.valid
-    if invalid > max_invalid_ratio * tally.read:
+    # As it was written: in binary, 0.29 of 100 rows would be less than 29.
+    if invalid > Decimal(str(max_invalid_ratio)) * tally.read:
         return InvalidInput(
             f"{invalid} of {tally.read} rows are invalid ({_describe(tally, tally.invalid)}), more than "
             f"max_invalid_ratio {max_invalid_ratio:g} allows. Nothing was sent.",

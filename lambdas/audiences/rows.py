@@ -20,6 +20,8 @@ _HASH_LENGTH = 64
 _ROW = _HASH_LENGTH + 1
 _HEX = b"0123456789abcdef"
 _BOM = b"\xef\xbb\xbf"
+# gzip, zip (and Excel), bzip2, xz, zstd, Parquet, Avro: full of @ signs that belong to no address.
+_BINARY = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PAR1", b"Obj\x01")
 
 
 class RowReason(StrEnum):
@@ -122,6 +124,7 @@ class RowCleaner:
         self._line = 0
         self._at_start = at_start
         self._header_possible = at_start
+        self._is_binary = False
 
     def clean(self, block: bytes) -> bytes:
         """The valid rows of a block, each ending with LF. Everything else is counted."""
@@ -136,6 +139,7 @@ class RowCleaner:
 
     def _clean_lines(self, block: bytes) -> bytes:
         if self._at_start:
+            self._is_binary = block.startswith(_BINARY)
             block = block.removeprefix(_BOM)
             self._at_start = False
         lines = block.split(b"\n")
@@ -144,6 +148,9 @@ class RowCleaner:
         clean: list[bytes] = []
         for line in lines:
             self._line += 1
+            if self._is_binary:
+                self.tally.refuse(RowReason.NOT_UTF8, self._line)
+                continue
             if len(line) > _LONGEST_LINE:
                 # Judged by its head alone, whole or not, so that the cut into chunks cannot change the verdict.
                 self.tally.refuse(_reason(line), self._line)
@@ -197,13 +204,15 @@ def clean_part(chunks: Iterable[bytes], part: Part) -> Iterator[bytes]:
 
 _IS_HASH = re.compile(rb"[0-9A-Fa-f]{64}").fullmatch
 _IS_HEX = re.compile(r"[0-9A-Fa-f]+").fullmatch
-_IS_NAME = re.compile(r"[^\W\d][\w .:/()#-]{0,63}").fullmatch
 _BLANKS = b" \t\r\v\f\x00"
 _SEPARATORS = re.compile(r"[,;\t|]")
-_HAS_ADDRESS = re.compile(r"[^\s@]@[^\s@]|[^\s@]%40[^\s@]").search
-_PHONE_PUNCTUATION = re.compile(r"^tel:|[\s().+/-]", re.IGNORECASE)
-_IS_PHONE = re.compile(r"\d{7,15}").fullmatch
-_IS_DEVICE_ID = re.compile(r"\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?", re.IGNORECASE).fullmatch
+# A name of a column: letters first, and no more digits than a name has ("email_sha256", "hash_2026_11").
+_IS_NAME = re.compile(r"(?!(?:\D*\d){7})[^\W\d][\w .:/()#-]{0,63}").fullmatch
+_ADDRESS = re.compile(r"[^\s@]\s*(?:@|%40)\s*[^\s@]").search
+_DEVICE_ID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])").search
+_DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
+_DATES = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?(?!\d)")
+_PHONES = re.compile(r"(?<![0-9A-Za-z])\(?\+?\d(?:[\s()./-]{0,3}\d){6,14}(?![0-9A-Za-z])").search
 
 
 def _is_hash(value: bytes) -> bool:
@@ -224,27 +233,38 @@ def _unwrap(line: bytes) -> bytes:
 
 def _is_header(value: bytes) -> bool:
     """Whether a first line names columns, rather than being a row that went wrong."""
-    if not _is_utf8(value):
+    if not _is_utf8(value) or _reason(value) in PLAIN_REASONS:
         return False
     names = [name.strip(" \"'") for name in _SEPARATORS.split(value.decode())]
     return all(_IS_NAME(name) and not (_IS_HEX(name) and len(name) >= 16) for name in names)
 
 
 def _reason(value: bytes) -> RowReason:
-    # NFKC makes one of the full-width and other variants under which an address or a number may hide.
-    text = unicodedata.normalize("NFKC", value[:_LONGEST_LINE].decode(errors="replace"))
-    # UTF-16 read as bytes has a NUL beside every character.
-    fields = [part.strip(" \"'\t\r") for part in _SEPARATORS.split(text.replace("\x00", ""))]
-    for reason, looks_plain in _PLAIN:
-        if any(looks_plain(part) for part in fields):
-            return reason
+    # NFKC makes one of the full-width and other variants under which an address or a number may hide; UTF-16 read as
+    # bytes has a NUL beside every character.
+    text = unicodedata.normalize("NFKC", value[:_LONGEST_LINE].decode(errors="replace")).replace("\x00", "")
+    plain = _plain_reason(text)
+    if plain is not None:
+        return plain
     if len(value) > _LONGEST_LINE:
         return RowReason.TOO_LONG
-    if "\x00" in text or not _is_utf8(value):
+    if b"\x00" in value or not _is_utf8(value):
         return RowReason.NOT_UTF8
+    fields = _SEPARATORS.split(text)
     if len(fields) > 1:
         return RowReason.SEVERAL_COLUMNS
-    return RowReason.WRONG_LENGTH if _IS_HEX(fields[0]) else RowReason.NOT_HEX
+    return RowReason.WRONG_LENGTH if _IS_HEX(text) else RowReason.NOT_HEX
+
+
+def _plain_reason(text: str) -> RowReason | None:
+    """What plain personal data a row seems to hold, anywhere in it."""
+    if _ADDRESS(text):
+        return RowReason.PLAIN_EMAIL
+    if _DEVICE_ID(text):
+        return RowReason.PLAIN_DEVICE_ID
+    if _PHONES(_DATES.sub(" ", _DASHES.sub("-", text))):
+        return RowReason.PLAIN_PHONE
+    return None
 
 
 def _is_utf8(value: bytes) -> bool:
@@ -253,14 +273,3 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _looks_like_phone(text: str) -> bool:
-    return _IS_PHONE(_PHONE_PUNCTUATION.sub("", text)) is not None
-
-
-_PLAIN = (
-    (RowReason.PLAIN_EMAIL, lambda text: _HAS_ADDRESS(text) is not None),
-    (RowReason.PLAIN_DEVICE_ID, lambda text: _IS_DEVICE_ID(text) is not None),
-    (RowReason.PLAIN_PHONE, _looks_like_phone),
-)

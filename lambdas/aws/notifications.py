@@ -28,7 +28,8 @@ def parse_notification(body: str, *, bucket: str) -> ObjectVersion:
             size=int(detail["object"].get("size", 0)),
             arrived_at=str(event["time"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        version.id.encode()
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         raise InvalidInput(
             "The message is not EventBridge's announcement of an S3 object.", reason="not_a_notification"
         ) from None

@@ -20,12 +20,12 @@ Paste this to try it (the AWS CLI is not part of the project):
   printf '%s' jane@example.com | openssl dgst -sha256 -r | cut -d' ' -f1 > audience.csv
   aws s3 cp audience.csv "s3://$BUCKET/tiktok/My first audience/EMAIL_SHA256/audience.csv"
 
-  # what became of it
+  # what became of it, a few seconds later
   aws s3 ls --recursive "s3://$BUCKET/receipts/"
   curl -s "$TIKTOK_URL/_control/audiences"
 
   # what could not be delivered, and why
-  aws sqs receive-message --queue-url "$DLQ_URL" --message-attribute-names All --visibility-timeout 0
+  aws sqs receive-message --endpoint-url "$AWS_ENDPOINT_URL" --queue-url "$DLQ_URL" --message-attribute-names All --visibility-timeout 0
 
   # the ledger, and the credentials
   aws dynamodb scan --table-name "$LEDGER_TABLE"
@@ -53,6 +53,8 @@ def up(verbose: bool) -> None:
         )
     except (DeploymentError, EmbeddedAwsError, EmulatorError, MissingPrerequisiteError) as error:
         raise click.ClickException(str(error)) from None
+    except KeyboardInterrupt:
+        raise click.ClickException("Interrupted; what was started is stopped.") from None
     click.echo("The connector runs." if is_new else "The connector runs already.", err=True)
     click.echo(session.ENVIRONMENT_FILE.read_text(encoding="utf-8"), nl=False)
     env = os.path.relpath(session.ENVIRONMENT_FILE)

@@ -372,6 +372,18 @@ def who_may_not_list_a_bucket_does_not_learn_what_is_missing() -> None:
 
 
 @patch
+def wildcards_of_policies_match_line_ends() -> None:
+    """A key may hold any character; ministack's `*` stops at a line end."""
+    compile_pattern = existing(iam_evaluator, "_fnmatch_compile", "pattern", "ignore_case")
+
+    def compile_across_lines(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+        compiled = compile_pattern(pattern, ignore_case)
+        return re.compile(compiled.pattern, compiled.flags | re.DOTALL)
+
+    iam_evaluator._fnmatch_compile = compile_across_lines
+
+
+@patch
 def encrypted_secrets_need_their_key() -> None:
     get_value = existing(secretsmanager, "_get_secret_value", "data")
     resolve = existing(secretsmanager, "_resolve")

@@ -95,7 +95,7 @@ def quiet(deployed: Connector) -> Iterator[None]:
 
 
 def test_a_file_becomes_an_audience_and_a_second_one_is_appended(deployed: Connector) -> None:
-    name = "Foodies & Friends + 100% \N{SLICE OF PIZZA}"
+    name = "Foodies & Friends + 100% \N{SLICE OF PIZZA}?#\nsecond line"
     first, second = any_hashes(1500), any_hashes(1200)
 
     created = deployed.wait_for_receipt(deployed.upload(f"tiktok/{name}/phone_sha256/first.csv", as_file(first)))

@@ -166,6 +166,29 @@ def test_an_unanswered_create_that_shows_up_late_is_not_repeated(pipeline: Pipel
     assert receipt["action"] == "CREATE"
 
 
+def test_the_receipt_of_the_file_that_created_the_audience_says_so_whatever_happened_after(
+    pipeline: Pipeline, tiktok: EmulatorServer
+) -> None:
+    tiktok.tell(
+        "faults",
+        [
+            {"path": "create", "kind": "drop_after_commit"},
+            {"path": "update", "times": 100, "kind": "code", "code": 50000},
+        ],
+    )
+    version = pipeline.upload(KEY.format("file"), any_audience_file())
+    pipeline.run()
+    tiktok.tell("faults", [])
+
+    pipeline.replay()
+    pipeline.run()
+
+    receipt = pipeline.receipt(version)
+    assert receipt is not None
+    assert receipt["action"] == "CREATE"
+    assert len(pipeline.audiences()) == 1
+
+
 def test_placeholders_in_the_secret_are_named_with_their_remedy_and_a_replay_delivers(pipeline: Pipeline) -> None:
     pipeline.put_credentials("REPLACE_ME", "REPLACE_ME")
     version = pipeline.upload(KEY.format("file"), any_audience_file())
@@ -354,7 +377,17 @@ def test_a_folder_marker_is_ignored(pipeline: Pipeline, key: str) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    ["", "nonsense", "[]", "{}", '{"detail": 1}', '{"detail": {"bucket": {"name": "data"}}}', "[" * 100_000],
+    [
+        '{"time": "", "detail": {"bucket": {"name": "data"}, "object": {"key": "tiktok/a", "size": 1e999}}}',
+        '{"time": "", "detail": {"bucket": {"name": "data"}, "object": {"key": "tiktok/\\ud800", "size": 1}}}',
+        "",
+        "nonsense",
+        "[]",
+        "{}",
+        '{"detail": 1}',
+        '{"detail": {"bucket": {"name": "data"}}}',
+        "[" * 100_000,
+    ],
 )
 def test_a_message_that_is_no_notification_goes_to_the_dead_letters_unchanged(pipeline: Pipeline, body: str) -> None:
     pipeline.send(body)

@@ -31,6 +31,11 @@ def test_a_name_is_taken_as_it_comes(audience: str) -> None:
     assert parse_key(f"tiktok/{audience}/gaid_sha256/f.csv", SUPPORTED) == Target(audience, CalculateType.GAID_SHA256)
 
 
+def test_a_format_of_letters_that_only_look_alike_is_refused() -> None:
+    with pytest.raises(InvalidInput):
+        parse_key("tiktok/Foodies/email_\u017fha256/file.csv", SUPPORTED)
+
+
 def test_a_format_that_the_deployment_does_not_accept_is_refused_with_those_that_it_does() -> None:
     with pytest.raises(InvalidInput, match="phone_sha256") as raised:
         parse_key("tiktok/Foodies/email_sha256/file.csv", {"PHONE_SHA256"})
@@ -56,7 +61,15 @@ def test_every_name_that_tiktok_takes_is_accepted(audience: str) -> None:
 
 @pytest.mark.parametrize(
     ("invalid", "ratio", "refused"),
-    [(0, 0.0, False), (1, 0.0, True), (1, 0.01, False), (2, 0.01, True), (50, 0.5, False), (51, 0.5, True)],
+    [
+        (29, 0.29, False),
+        (0, 0.0, False),
+        (1, 0.0, True),
+        (1, 0.01, False),
+        (2, 0.01, True),
+        (50, 0.5, False),
+        (51, 0.5, True),
+    ],
 )
 def test_a_file_is_refused_above_the_ratio_of_invalid_rows(invalid: int, ratio: float, refused: bool) -> None:
     check = check_file([as_file(any_hashes(100 - invalid)) + b"nonsense\n" * invalid])

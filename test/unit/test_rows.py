@@ -1,5 +1,6 @@
 """The row cleaner: what is sent, what is counted, and that no input gets past it."""
 
+import gzip
 import tracemalloc
 from collections.abc import Iterator
 
@@ -72,6 +73,14 @@ def test_harmless_dirt_is_cleaned(content: str) -> None:
         ("5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25", "plain_device_id"),
         ("{5F3A2B18-9C4D-4E7F-B8E2-17D3A1E69B25}", "plain_device_id"),
         (f"{ONE}|5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25", "plain_device_id"),
+        ("jane @ example.com", "plain_email"),
+        ("+44\u201120\u20117183\u20118750", "plain_phone"),
+        ("+1 555 123 4567 x12", "plain_phone"),
+        ("phone: +15551234567", "plain_phone"),
+        ("IDFA:5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25", "plain_device_id"),
+        ("2024-01-01", "not_hex"),
+        ("2024-01-01 12:30:00", "not_hex"),
+        ("7000000000000000001", "wrong_length"),
         (ONE[:-1], "wrong_length"),
         (ONE + "0", "wrong_length"),
         ("d41d8cd98f00b204e9800998ecf8427e", "wrong_length"),
@@ -113,11 +122,40 @@ def test_plain_addresses_are_seen_through_other_encodings(encoding: str) -> None
     assert "plain_email" in tally.invalid
 
 
-def test_a_plain_address_on_the_first_line_is_no_header() -> None:
-    tally = check_file([f"jane@example.com\n{ONE}\n".encode()]).tally
+@pytest.mark.parametrize(
+    ("first", "reason"),
+    [
+        ("jane@example.com", "plain_email"),
+        ("a0000000-8cf0-41bd-b23e-10b96e40000d", "plain_device_id"),
+        ("name,a0000000-8cf0-41bd-b23e-10b96e40000d", "plain_device_id"),
+        ("tel:442071838750", "plain_phone"),
+        ("tel: 020 7183 8750", "plain_phone"),
+        ("phone 442071838750", "plain_phone"),
+        ("id442071838750", "not_hex"),
+    ],
+)
+def test_plain_data_on_the_first_line_is_no_header(first: str, reason: str) -> None:
+    tally = check_file([f"{first}\n{ONE}\n".encode()]).tally
 
     assert not tally.header
-    assert tally.invalid_lines == {"plain_email": [1]}
+    assert tally.invalid_lines == {reason: [1]}
+
+
+@pytest.mark.parametrize(
+    "header", ["email", "EMAIL_SHA256", "Phone (E.164, SHA-256)", "hash_2026_11", "Kundenliste", "e-mail;id", '"maid"']
+)
+def test_a_name_of_columns_on_the_first_line_is_a_header(header: str) -> None:
+    tally = check_file([f"{header}\n{ONE}\n".encode()]).tally
+
+    assert tally.header
+    assert tally.invalid == {}
+
+
+def test_a_compressed_file_is_not_taken_for_addresses() -> None:
+    tally = check_file([gzip.compress(as_file(any_hashes(20_000)))]).tally
+
+    assert tally.valid == 0
+    assert not set(tally.invalid) & {"plain_email", "plain_phone", "plain_device_id"}
 
 
 def test_only_the_first_line_can_be_a_header() -> None:
