@@ -34,6 +34,8 @@ class Metric(StrEnum):
     OBJECTS_REJECTED = "ObjectsRejected"
     OBJECTS_RETRIED = "ObjectsRetried"
     OBJECTS_EXHAUSTED = "ObjectsExhausted"
+    OBJECTS_GIVEN_UP = "ObjectsGivenUp"  # rejected or exhausted: put into the dead-letter queue
+    OBJECTS_POSTPONED = "ObjectsPostponed"
     OBJECTS_ALREADY_DELIVERED = "ObjectsAlreadyDelivered"
     OBJECTS_IGNORED = "ObjectsIgnored"
     ROWS_SENT = "RowsSent"

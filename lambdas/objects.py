@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lambdas.contracts import RECEIPTS_PREFIX
 
 LONGEST_KEY = 1024  # bytes, S3's limit
+UNVERSIONED = "null"  # S3's version id where there are no versions
 
 
 @dataclass(frozen=True)

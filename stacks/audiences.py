@@ -17,7 +17,8 @@ from stacks.settings import Settings
 
 # The longest that Lambda offers. A larger file is delivered in parts, so that one part has to fit into it.
 _TIMEOUT = Duration.minutes(15)
-_MEMORY_SIZE_MIB = 512
+# Far more than it uses: Lambda gives processor time with it, and checking rows takes that.
+_MEMORY_SIZE_MIB = 1024
 # A delivery is remembered for longer than its upload is kept, and than both queues together can delay a second copy of
 # its notification.
 _LEDGER_OUTLIVES_DATA_BY_DAYS = 30
@@ -107,7 +108,9 @@ class AudiencesPipeline(Construct):
             Metric.OBJECTS_DELIVERED,
             Metric.OBJECTS_REJECTED,
             Metric.OBJECTS_RETRIED,
+            Metric.OBJECTS_POSTPONED,
             Metric.OBJECTS_EXHAUSTED,
+            Metric.OBJECTS_GIVEN_UP,
             Metric.OBJECTS_ALREADY_DELIVERED,
             Metric.OBJECTS_IGNORED,
         )

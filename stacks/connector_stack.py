@@ -168,6 +168,7 @@ class ConnectorStack(Stack):
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
+            "sqs:SendMessage",  # what has to wait is put back with a delay
             on=audiences.queue.queue.queue_arn,
         )
         function.may("sqs:SendMessage", on=audiences.queue.dead_letters.queue_arn)

@@ -16,21 +16,37 @@ import tenacity
 from lambdas.audiences.delivery import Applied
 from lambdas.audiences.domain import Target
 from lambdas.audiences.ports import AudienceApi, Clock, Ledger
-from lambdas.tiktok.errors import ConnectorError, InvalidInput, NotReady, TikTokUnavailable
-from lambdas.tiktok.models import Action, CalculateType, CustomAudience
+from lambdas.tiktok.errors import ConnectorError, CreateUnsettled, InvalidInput, NotReady, TikTokUnavailable
+from lambdas.tiktok.models import Action, CustomAudience
 
-# Longer than any one call to TikTok with its retries in place takes.
+# Longer than any one call to TikTok takes with its retries, but for an answer that trickles in.
 LEASE_SECONDS = 120.0
-# How long a new audience may take to show up in the list; until then an announced create may have worked.
+# How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0
+_TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
 _CREATE = "CREATE"
+# What cannot take a file (API reference section 3.6): an audience of the same name may be one of these.
+_NO_CUSTOMER_FILES = {
+    "Partner",
+    "Lookalike Audience",
+    "Engagement Audience",
+    "App Activity Audience",
+    "Website Audience",
+    "Lead Generation",
+    "Rule Business Account",
+    "Rule ad shop",
+    "Challenge",
+    "Preferred Population",
+}
+# FIRST and MAID are two words for the same content (section 3.2).
+_SAME_CONTENT = {"MAID_SHA256": "FIRST_SHA256", "MAID_MD5": "FIRST_MD5"}
 
 
 class AudienceWriter:
     """Writes to the audiences of one advertiser. The ledger's documents hold what is known of each name:
 
-    ``audience_id`` and ``created_at`` of the audience that we created, or ``creating_since`` and ``answer`` of a create
-    whose outcome is not known yet; and ``created_for``, the object it was for. Times in seconds since the epoch.
+    ``audience_id`` of the audience that we created, or ``unsettled_until`` (seconds since the epoch) and ``answer`` of
+    a create whose outcome is not known; and ``created_for``, the object that it was for.
     """
 
     def __init__(self, api: AudienceApi, ledger: Ledger, clock: Clock, *, advertiser_id: str) -> None:
@@ -43,8 +59,9 @@ class AudienceWriter:
         """Append files to the audience of a name, or create it from them. ``owner`` is the object that asks for it.
 
         Raises:
-            NotReady: another file is being applied to this audience, or a create has to settle first.
-            InvalidInput: ``ambiguous_audience`` or ``calculate_type_mismatch``.
+            NotReady: other files are being applied to this audience.
+            CreateUnsettled: a create has to settle first.
+            InvalidInput: ``ambiguous_audience``, ``not_a_customer_file`` or ``calculate_type_mismatch``.
             ConnectorError: TikTok's answers.
         """
         key = f"{self._advertiser_id}/{target.audience}"
@@ -53,7 +70,7 @@ class AudienceWriter:
             audience_id = self._find(target, known)
             if audience_id is None:
                 return self._create(target, file_paths, key, owner)
-            if "creating_since" in known:
+            if "unsettled_until" in known:
                 self._remember(key, owner, audience_id, known["created_for"])
             ours = known.get("created_for") == owner
             return self._append_to(audience_id, file_paths, _CREATE if ours else Action.APPEND)
@@ -64,11 +81,18 @@ class AudienceWriter:
         waiting = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(NotReady),
             wait=tenacity.wait_random(0.2, 1.0),
-            stop=tenacity.stop_after_attempt(100),
+            stop=tenacity.stop_after_attempt(_TURN_ATTEMPTS),
             sleep=self._clock.sleep,
             reraise=True,
         )
-        return waiting(self._ledger.claim, key, owner=owner, seconds=LEASE_SECONDS)
+        try:
+            return waiting(self._ledger.claim, key, owner=owner, seconds=LEASE_SECONDS)
+        except NotReady:
+            # The turn may come at any moment; spread, so that many that wait do not come back together.
+            raise NotReady(
+                "Other files are being applied to this audience.",
+                wait_seconds=random.uniform(1, 20),  # noqa: S311 - spreads retries
+            ) from None
 
     def _find(self, target: Target, known: dict[str, Any]) -> str | None:
         """The id of the audience of this name, or None when there certainly is none."""
@@ -78,26 +102,29 @@ class AudienceWriter:
             if audience.name == target.audience and audience.is_creator
         ]
         remembered = [audience for audience in found if audience.audience_id == known.get("audience_id")]
+        if not found and "audience_id" in known:
+            # It may be too new for the list, or deleted, or renamed.
+            late = self._api.find_audience(known["audience_id"])
+            found = [late] if late and late.name == target.audience else []
         if found:
             chosen = _only(remembered or found)
-            _expect_type(target, chosen)
+            _expect_to_fit(target, chosen)
             return chosen.audience_id
-        if "audience_id" in known and self._age(known["created_at"]) < SETTLE_SECONDS:
-            return str(known["audience_id"])
-        if "creating_since" in known and self._age(known["creating_since"]) < SETTLE_SECONDS:
+        if known.get("unsettled_until", 0) > self._clock.now():
             raise self._unsettled(known)
         return None
 
     def _create(self, target: Target, file_paths: Sequence[str], key: str, owner: str) -> Applied:
-        # Fails when the lease was lost since the list was read: what was read then no longer counts.
-        self._announce(key, owner)
+        # Fails when the lease was lost since the list was read: what was read then no longer counts. If we are killed
+        # in the call, whoever comes next has to let the call end, and then settle.
+        self._announce(key, owner, LEASE_SECONDS + SETTLE_SECONDS, answer="None was written down.")
         try:
             created = self._api.create(target.audience, calculate_type=target.calculate_type, file_paths=file_paths)
         except TikTokUnavailable as error:
             if not error.may_have_happened:
                 self._ledger.save(key, {}, owner=owner)
                 raise
-            announced = self._announce(key, owner, answer=str(error))
+            announced = self._announce(key, owner, SETTLE_SECONDS, answer=str(error))
         except ConnectorError:
             self._ledger.save(key, {}, owner=owner)
             raise
@@ -110,8 +137,9 @@ class AudienceWriter:
         self._remember(key, owner, audience_id, owner)
         return self._append_to(audience_id, file_paths, _CREATE)
 
-    def _announce(self, key: str, owner: str, *, answer: str = "None was written down.") -> dict[str, Any]:
-        announced = {"creating_since": self._clock.now(), "created_for": owner, "answer": answer}
+    def _announce(self, key: str, owner: str, settle_seconds: float, *, answer: str) -> dict[str, Any]:
+        until = self._clock.now() + settle_seconds
+        announced = {"unsettled_until": until, "created_for": owner, "answer": answer}
         self._ledger.save(key, announced, owner=owner, seconds=LEASE_SECONDS)
         return announced
 
@@ -120,18 +148,14 @@ class AudienceWriter:
         return Applied(audience_id, action, request_id)
 
     def _remember(self, key: str, owner: str, audience_id: str, created_for: str) -> None:
-        known = {"audience_id": audience_id, "created_at": self._clock.now(), "created_for": created_for}
-        self._ledger.save(key, known, owner=owner)
+        self._ledger.save(key, {"audience_id": audience_id, "created_for": created_for}, owner=owner)
 
-    def _age(self, moment: float) -> float:
-        return self._clock.now() - moment
-
-    def _unsettled(self, announced: dict[str, Any]) -> NotReady:
-        return NotReady(
+    def _unsettled(self, announced: dict[str, Any]) -> CreateUnsettled:
+        remaining = max(announced["unsettled_until"] - self._clock.now(), 0)
+        return CreateUnsettled(
             "It is not known whether TikTok created this audience; it is looked up again before anything is created. "
             f"The last answer: {announced['answer']}",
-            reason="create_unsettled",
-            wait_seconds=SETTLE_SECONDS - self._age(announced["creating_since"]) + random.uniform(1, 5),  # noqa: S311 - spreads retries
+            wait_seconds=remaining + random.uniform(1, 5),  # noqa: S311 - spreads retries
         )
 
 
@@ -145,10 +169,17 @@ def _only(found: Sequence[CustomAudience]) -> CustomAudience:
     return found[0]
 
 
-def _expect_type(target: Target, audience: CustomAudience) -> None:
-    if audience.calculate_type in set(CalculateType) - {target.calculate_type}:
+def _expect_to_fit(target: Target, audience: CustomAudience) -> None:
+    if audience.audience_type in _NO_CUSTOMER_FILES:
+        raise InvalidInput(
+            f"The audience {audience.audience_id} of this name is of the type {audience.audience_type}, which takes no "
+            "files. Use another audience name.",
+            reason="not_a_customer_file",
+        )
+    held = _SAME_CONTENT.get(audience.calculate_type, audience.calculate_type)
+    if held not in ("", target.calculate_type):
         raise InvalidInput(
             f"The audience {audience.audience_id} of this name holds {audience.calculate_type}, the file holds "
-            f"{target.calculate_type}. Use the format {str(audience.calculate_type).lower()} or another audience name.",
+            f"{target.calculate_type}. Use the format that it holds, or another audience name.",
             reason="calculate_type_mismatch",
         )

@@ -15,7 +15,7 @@ from lambdas.tiktok.errors import ConnectorError
 
 
 class State(StrEnum):
-    """How far a delivery has come. A later one is never left again; REJECTED is tried anew by a replay."""
+    """How far a delivery has come, for who looks into the ledger. Only FINISHED is never left again."""
 
     STARTED = "started"
     CHECKED = "checked"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from lambdas.audiences.rows import PLAIN_REASONS, FileCheck, Tally
+from lambdas.audiences.rows import PART_BYTES, PLAIN_REASONS, FileCheck, Tally
 from lambdas.contracts import AUDIENCES_PREFIX
 from lambdas.objects import LONGEST_KEY, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
@@ -14,6 +14,8 @@ from lambdas.tiktok.models import CalculateType
 
 LONGEST_NAME = 128  # characters, API reference section 3.4
 MOST_PARTS = 49  # "fewer than 50" file_paths a call, section 3.4
+# Bytes; whatever is cleaned away from it, a larger file does not fit, so it need not be read to see that.
+_LARGEST_FILE = 2 * MOST_PARTS * PART_BYTES
 _GRAMMAR = f"{AUDIENCES_PREFIX}<audience>/<format>/<file>.csv"
 
 
@@ -61,12 +63,19 @@ def parse_object(version: ObjectVersion, supported: Collection[str]) -> Target:
     """Read what an object asks for, before its content is looked at.
 
     Raises:
-        InvalidInput: as ``parse_key``; or ``bad_key`` when the receipt's key would be too long, or ``empty_object``.
+        InvalidInput: as ``parse_key``; or ``bad_key`` when the receipt's key would be too long, ``empty_object`` or
+            ``file_too_large``.
     """
     target = parse_key(version.key, supported)
     if not version.can_have_receipt:
         longest = LONGEST_KEY - len(version.receipt_key.encode()) + len(version.key.encode())
         raise InvalidInput(f"The key is too long for its receipt's key; use at most {longest} bytes.", reason="bad_key")
+    if version.size > _LARGEST_FILE:
+        raise InvalidInput(
+            f"The object has {version.size:,} bytes; {MOST_PARTS} parts of 48 MiB are what one call to TikTok takes. "
+            "Split it into several files; they go into the same audience.",
+            reason="file_too_large",
+        )
     if version.size == 0:
         raise InvalidInput("The object is empty (0 bytes): one identifier per line is expected.", reason="empty_object")
     return target

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import os
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.ports import Clock
 from lambdas.audiences.service import Activation, Outcome, Result
+from lambdas.aws.clients import new_client
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.ledger import DynamoLedger
 from lambdas.aws.notifications import parse_notification
@@ -28,7 +29,7 @@ from lambdas.observability import logger, metrics
 from lambdas.settings import ActivationSettings
 from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.errors import RetryableError
+from lambdas.tiktok.errors import ConnectorError, RetryableError, UnexpectedError
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.rate import RequestPacer
 from lambdas.tiktok.transport import HttpTransport, Transport
@@ -80,7 +81,13 @@ class Application:
             version = parse_notification(record.body, bucket=self.settings.bucket)
             logger.append_keys(object_key=version.key, version_id=version.version_id)
             owner = f"{context.aws_request_id}/{record.message_id}"
-            _tell(activation.activate(version, owner=owner, seconds_left=seconds_left))
+            try:
+                outcome = activation.activate(version, owner=owner, seconds_left=seconds_left)
+            except ConnectorError:
+                raise
+            except Exception as defect:  # noqa: BLE001 - must not lose the message, nor print what it was working on
+                raise UnexpectedError(_where(defect)) from None
+            _tell(outcome)
 
         def last_words() -> str:
             version = parse_notification(record.body, bucket=self.settings.bucket)
@@ -117,7 +124,7 @@ def compose(
     transport: Transport,
     *,
     clock: Clock | None = None,
-    aws_client: Callable[[Any], Any] = boto3.client,
+    aws_client: Callable[[Any], Any] = new_client,
 ) -> Application:
     """Join the service with AWS and TikTok. Each invocation gets an activation of its own, which keeps the rate."""
     observer = PowertoolsObserver()
@@ -130,7 +137,7 @@ def compose(
         return DynamoLedger(dynamodb, table=settings.ledger_table, prefix=prefix, now=clock.now, keep_days=keep_days)
 
     def new_activation() -> Activation:
-        pacer = RequestPacer(settings.request_interval_seconds, sleep=clock.sleep, now=clock.now)
+        pacer = RequestPacer(settings.request_interval_seconds, sleep=clock.sleep, now=clock.monotonic)
 
         def api_for(credentials: Credentials) -> AudienceApi:
             client = TikTokClient(transport, credentials, pacer=pacer, on_retry=observer.retried, sleep=clock.sleep)
@@ -178,3 +185,10 @@ def _tell(outcome: Outcome) -> None:
             "attempts": delivery.attempts,
         },
     )
+
+
+def _where(error: Exception) -> str:
+    """The kind and the place of a defect, without its text, which could hold a row."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-5:]))
+    return f"{type(error).__name__} at {places}. This is a defect of the connector: replay after an update."

@@ -39,7 +39,7 @@ class Ledger(Protocol):
         ...
 
     def release(self, key: str, *, owner: str) -> None:
-        """Hold it no longer; harmless when it was not held."""
+        """Hold it no longer. Never fails: a hold ends by itself."""
         ...
 
 
@@ -52,6 +52,10 @@ class AudienceApi(Protocol):
 
     def list_audiences(self) -> list[CustomAudience]:
         """List all audiences, over all pages."""
+        ...
+
+    def find_audience(self, audience_id: str) -> CustomAudience | None:
+        """One audience by its id, or None when TikTok does not know it."""
         ...
 
     def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
@@ -80,6 +84,10 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment, never going back."""
         ...
 
     def sleep(self, seconds: float) -> None:

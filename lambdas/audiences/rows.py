@@ -212,6 +212,7 @@ _ADDRESS = re.compile(r"[^\s@]\s*(?:@|%40)\s*[^\s@]").search
 _DEVICE_ID = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}(?![0-9A-Za-z])").search
 _DASHES = re.compile(r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]")
 _DATES = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?)?(?!\d)")
+_SHORTEST_PHONE = 7
 _PHONES = re.compile(r"(?<![0-9A-Za-z])\(?\+?\d(?:[\s()./-]{0,3}\d){6,14}(?![0-9A-Za-z])").search
 
 
@@ -240,9 +241,7 @@ def _is_header(value: bytes) -> bool:
 
 
 def _reason(value: bytes) -> RowReason:
-    # NFKC makes one of the full-width and other variants under which an address or a number may hide; UTF-16 read as
-    # bytes has a NUL beside every character.
-    text = unicodedata.normalize("NFKC", value[:_LONGEST_LINE].decode(errors="replace")).replace("\x00", "")
+    text = _readable(value[:_LONGEST_LINE])
     plain = _plain_reason(text)
     if plain is not None:
         return plain
@@ -250,20 +249,30 @@ def _reason(value: bytes) -> RowReason:
         return RowReason.TOO_LONG
     if b"\x00" in value or not _is_utf8(value):
         return RowReason.NOT_UTF8
-    fields = _SEPARATORS.split(text)
-    if len(fields) > 1:
+    if _SEPARATORS.search(text):
         return RowReason.SEVERAL_COLUMNS
     return RowReason.WRONG_LENGTH if _IS_HEX(text) else RowReason.NOT_HEX
 
 
+def _readable(head: bytes) -> str:
+    """A row as a person would read it: one form for the variants under which an address or a number may hide."""
+    # UTF-16 read as bytes has a NUL beside every character.
+    head = head.replace(b"\x00", b"")
+    if head.isascii():
+        return head.decode()
+    text = unicodedata.normalize("NFKC", head.decode(errors="replace"))
+    return _DASHES.sub("-", "".join(each for each in text if unicodedata.category(each) != "Cf"))
+
+
 def _plain_reason(text: str) -> RowReason | None:
     """What plain personal data a row seems to hold, anywhere in it."""
-    if _ADDRESS(text):
+    if ("@" in text or "%40" in text) and _ADDRESS(text):
         return RowReason.PLAIN_EMAIL
-    if _DEVICE_ID(text):
-        return RowReason.PLAIN_DEVICE_ID
-    if _PHONES(_DATES.sub(" ", _DASHES.sub("-", text))):
-        return RowReason.PLAIN_PHONE
+    if len(text) >= _SHORTEST_PHONE:
+        if _DEVICE_ID(text):
+            return RowReason.PLAIN_DEVICE_ID
+        if _PHONES(_DATES.sub(" ", text)):
+            return RowReason.PLAIN_PHONE
     return None
 
 

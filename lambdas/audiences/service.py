@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -28,11 +28,12 @@ from lambdas.tiktok.errors import (
     RejectedError,
     TikTokRejected,
     TokenRejected,
+    UnexpectedError,
 )
 from lambdas.tiktok.models import Credentials
 
-# Time that must be left to start another part: reading it, sending it, and one timeout.
-_PART_SECONDS = 120
+# Time that must be left to start on a part or on the last step: for the calls, with time-outs and retries.
+_STEP_SECONDS = 180
 
 
 class Result(StrEnum):
@@ -66,6 +67,16 @@ class _Run:
         """Change the delivery and write it down. Raises ConnectorError."""
         self.delivery = replace(self.delivery, **changes)
         self.ledger.save(self.version.id, self.delivery.to_document(), owner=self.owner)
+
+    def expect_time_for(self, step: str) -> None:
+        """Raises NotReady when too little is left; what is done is written down, and the next attempt goes on there."""
+        if self.seconds_left() < _STEP_SECONDS:
+            raise NotReady(f"The function's time is up before {step}; it goes on there.", wait_seconds=0)
+
+    def note(self, error: ConnectorError, **changes: Any) -> None:
+        """Write down an error that is about to be raised, if that is possible: it must not be replaced by another."""
+        with suppress(ConnectorError):
+            self.record(last_error=f"{error.reason}: {error}", **changes)
 
 
 class Activation:
@@ -118,10 +129,11 @@ class Activation:
                 self._deliver(run)
             except RejectedError as error:
                 self._write_receipt(version, target, run.delivery, error)
-                run.record(state=State.REJECTED, check=None, last_error=f"{error.reason}: {error}")
+                # A replay may come after an update that checks, and so cuts, otherwise.
+                run.note(error, state=State.REJECTED, check=None, uploads=())
                 raise
             except ConnectorError as error:
-                run.record(last_error=f"{error.reason}: {error}")
+                run.note(error)
                 raise
             return Outcome(Result.DELIVERED, run.delivery)
 
@@ -169,16 +181,16 @@ class Activation:
 
     def _upload(self, run: _Run, api: AudienceApi) -> None:
         for part in run.delivery.missing_parts():
-            if run.seconds_left() < _PART_SECONDS:
-                raise NotReady(
-                    f"The function's time is up before part {part.number}; it goes on there.", wait_seconds=0
-                )
-            content = self._read_part(run, part)
+            run.expect_time_for(f"part {part.number}")
             uploaded = api.upload_file(
-                content, name=f"part-{part.number:04d}.csv", calculate_type=run.target.calculate_type
+                # Not kept in a name: the next part must not be read while this one is still in memory.
+                self._read_part(run, part),
+                name=f"part-{part.number:04d}.csv",
+                calculate_type=run.target.calculate_type,
             )
             receipt_of_part = UploadedPart(part.number, uploaded.file_path, uploaded.request_id)
             run.record(uploads=(*run.delivery.uploads, receipt_of_part))
+        run.expect_time_for("the last step")
 
     def _read_part(self, run: _Run, part: Part) -> io.BytesIO:
         content = io.BytesIO()
@@ -188,9 +200,7 @@ class Activation:
         if content.tell() != part.bytes:
             # A version never changes, so the check was made by an older release of the row cleaner.
             run.record(check=None, uploads=(), state=State.STARTED)
-            raise NotReady(
-                f"Part {part.number} is not what the check found; the file is checked again.", wait_seconds=0
-            )
+            raise UnexpectedError(f"Part {part.number} is not what the check found; the file is checked again.")
         return content
 
     def _apply(self, run: _Run, api: AudienceApi) -> Applied:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws.failures import aws_failures, error_code
-from lambdas.tiktok.errors import NotReady
+from lambdas.tiktok.errors import ConnectorError, NotReady
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -84,12 +85,9 @@ class DynamoLedger:
             raise NotReady("Another delivery took over the same thing.", wait_seconds=0) from None
 
     def release(self, key: str, *, owner: str) -> None:
-        """Hold it no longer; harmless when it was not held."""
-        try:
-            with aws_failures("releasing an entry of the ledger"):
-                self._update(key, "REMOVE held_by, held_until", "held_by = :owner", {":owner": {"S": owner}})
-        except _ConditionFailedError:
-            return
+        """Hold it no longer. Never fails: a hold ends by itself, and what its holder did must not look undone."""
+        with suppress(ConnectorError, _ConditionFailedError), aws_failures("releasing an entry of the ledger"):
+            self._update(key, "REMOVE held_by, held_until", "held_by = :owner", {":owner": {"S": owner}})
 
     def _update(
         self, key: str, change: str, condition: str, values: Mapping[str, AttributeValueTypeDef]

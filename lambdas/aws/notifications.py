@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 
-from lambdas.objects import ObjectVersion
+from lambdas.objects import UNVERSIONED, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
-
-_UNVERSIONED = "null"
 
 
 def parse_notification(body: str, *, bucket: str) -> ObjectVersion:
@@ -24,7 +22,7 @@ def parse_notification(body: str, *, bucket: str) -> ObjectVersion:
         version = ObjectVersion(
             bucket=str(detail["bucket"]["name"]),
             key=str(detail["object"]["key"]),
-            version_id=str(detail["object"].get("version-id") or _UNVERSIONED),
+            version_id=str(detail["object"].get("version-id") or UNVERSIONED),
             size=int(detail["object"].get("size", 0)),
             arrived_at=str(event["time"]),
         )

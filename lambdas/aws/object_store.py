@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.aws.failures import aws_failures, error_code
-from lambdas.objects import ObjectVersion
+from lambdas.objects import UNVERSIONED, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _CHUNK_BYTES = 1 << 20
 # A delete marker answers MethodNotAllowed when it is asked for by its version.
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}
-_UNVERSIONED = "null"
 _READ_REMEDY = "Was it encrypted with another key than the bucket's? If not, deploy the stack again."
 
 
@@ -40,7 +39,7 @@ class S3ObjectStore:
             RetryableError, FatalError: see ``aws_failures``.
         """
         request: GetObjectRequestTypeDef = {"Bucket": version.bucket, "Key": version.key}
-        if version.version_id != _UNVERSIONED:
+        if version.version_id != UNVERSIONED:
             request["VersionId"] = version.version_id
         if span is not None:
             request["Range"] = f"bytes={span[0]}-{span[1] - 1}"

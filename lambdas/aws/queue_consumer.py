@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,15 +15,19 @@ from lambdas.tiktok.errors import (
     ConnectorError,
     CredentialsNotSet,
     FatalError,
+    NotReady,
     RejectedError,
     RetryableError,
     TokenRejected,
+    UnexpectedError,
 )
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 _LONGEST_DELAY = 3600  # seconds; SQS allows 12 hours in all
+# Seconds, below SQS's 900: what is waited for usually ends much sooner than it has to.
+_LONGEST_POSTPONEMENT = 60
 _NOT_IN_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -48,7 +51,8 @@ class QueueConsumer:
     """Processes records of one queue, and routes the failed ones by the class of their error.
 
     A message is tried ``max_receive_count`` times, with delays that double from ``retry_delay_seconds``, and then goes
-    to the dead-letter queue with its last error. The body is never changed, so that a replay is a plain resend.
+    to the dead-letter queue with its last error. Waiting for something else is no attempt. The body is never changed,
+    so that a replay is a plain resend.
     """
 
     def __init__(
@@ -83,30 +87,40 @@ class QueueConsumer:
             self._count_cause(error)
             self._observer.count(Metric.OBJECTS_REJECTED)
             self._bury(record, error.reason, str(error))
+        except NotReady as error:
+            self._postpone(record, error)
         except (RetryableError, FatalError) as error:
             self._count_cause(error)
-            wait = error.wait_seconds if isinstance(error, RetryableError) else None
-            self._try_again(record, error.reason, str(error), wait)
-        except Exception as error:  # noqa: BLE001 - a defect must not lose the message, nor print what it was working on
-            self._observer.count(Metric.UNEXPECTED_ERRORS)
-            self._try_again(record, "unexpected_error", _where(error), None)
+            self._try_again(record, error)
 
     def hold(self, record: SQSRecord, seconds: float) -> None:
         """Hide a record for as long as this function may work on it; the queue's own time-out is six times that."""
         self._hide(record, seconds)
 
-    def _try_again(self, record: SQSRecord, reason: str, detail: str, wait: float | None) -> None:
+    def _postpone(self, record: SQSRecord, error: NotReady) -> None:
+        """Put a copy behind a delay: unlike a message that comes back, it does not use up an attempt."""
+        wait = self._retry_delay_seconds if error.wait_seconds is None else error.wait_seconds
+        delay = min(max(math.ceil(wait), 0), _LONGEST_POSTPONEMENT)
+        self._observer.count(Metric.OBJECTS_POSTPONED)
+        self._observer.warn("postponed", reason=error.reason, detail=str(error), delay_seconds=delay)
+        with aws_failures("putting a message back into the queue"):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=record.body, DelaySeconds=delay)
+
+    def _try_again(self, record: SQSRecord, error: RetryableError | FatalError) -> None:
         receives = _receives(record)
         if receives >= self._max_receive_count:
             self._observer.count(Metric.OBJECTS_EXHAUSTED)
-            self._bury(record, reason, detail)
+            self._bury(record, error.reason, str(error))
             return
-        delay = wait if wait is not None else self._retry_delay_seconds * 2 ** (receives - 1)
-        delay = min(math.ceil(delay), _LONGEST_DELAY)
+        wait = error.wait_seconds if isinstance(error, RetryableError) else None
+        delay = self._retry_delay_seconds * 2 ** (receives - 1) if wait is None else wait
+        delay = min(max(math.ceil(delay), 0), _LONGEST_DELAY)
         self._observer.count(Metric.OBJECTS_RETRIED)
-        self._observer.warn("tried again later", reason=reason, detail=detail, receives=receives, delay_seconds=delay)
+        self._observer.warn(
+            "tried again later", reason=error.reason, detail=str(error), receives=receives, delay_seconds=delay
+        )
         self._hide(record, delay)
-        raise RecordFailedError(reason)
+        raise RecordFailedError(error.reason)
 
     def _bury_interrupted(self, record: SQSRecord, last_words: Callable[[], str]) -> None:
         said = last_words()
@@ -114,11 +128,13 @@ class QueueConsumer:
         self._bury(
             record,
             "interrupted",
-            f"The function was stopped {self._max_receive_count} times before it could finish (time-out or memory). "
+            f"None of {self._max_receive_count} attempts came to an end: the function was stopped (time-out, memory), "
+            "or could not reach the queue. "
             + (f"The last error that it could report: {said}" if said else "No attempt could report an error."),
         )
 
     def _bury(self, record: SQSRecord, reason: str, detail: str) -> None:
+        self._observer.count(Metric.OBJECTS_GIVEN_UP)
         self._observer.warn("moved to the dead-letter queue", reason=reason, detail=detail, receives=_receives(record))
         with aws_failures("sending to the dead-letter queue"):
             self._client.send_message(
@@ -137,7 +153,9 @@ class QueueConsumer:
             )
 
     def _count_cause(self, error: ConnectorError) -> None:
-        if isinstance(error, TokenRejected):
+        if isinstance(error, UnexpectedError):
+            self._observer.count(Metric.UNEXPECTED_ERRORS)
+        elif isinstance(error, TokenRejected):
             self._observer.count(Metric.TOKEN_REJECTED)
         elif isinstance(error, (FatalError, CredentialsNotSet)):
             self._observer.count(Metric.MISCONFIGURED)
@@ -147,10 +165,3 @@ class QueueConsumer:
 
 def _receives(record: SQSRecord) -> int:
     return int(record.attributes.approximate_receive_count)
-
-
-def _where(error: Exception) -> str:
-    """The kind and the place of a defect, without its text, which could hold a row."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-5:]))
-    return f"{type(error).__name__} at {places}. This is a defect of the connector: replay after an update."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
@@ -64,6 +65,19 @@ class AudienceApi:
 
         return [_audience(entry) for entry in whole_listing(fetch, identity="audience_id")]
 
+    def find_audience(self, audience_id: str) -> CustomAudience | None:
+        """One custom audience by its id, or None when TikTok does not know it (section 3.7). Raises ConnectorError."""
+        query = {
+            "advertiser_id": self._client.advertiser_id,
+            "custom_audience_ids": json.dumps([audience_id]),
+            "history_size": "1",
+        }
+        reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
+        found = [entry.get("audience_details") for entry in reply.data.get("list") or []]
+        return next(
+            (_audience(entry) for entry in found if entry and str(entry.get("audience_id")) == audience_id), None
+        )
+
     def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
         """Create an audience of fewer than 50 uploaded files (section 3.4).
 
@@ -105,8 +119,13 @@ def _id_in(reply: Reply, name: str, call: str) -> str:
 def _audience(entry: Mapping[str, Any]) -> CustomAudience:
     return CustomAudience(
         audience_id=str(entry["audience_id"]),
-        name=str(entry.get("name", "")),
-        calculate_type=entry.get("calculate_type") or None,
-        is_valid=bool(entry.get("is_valid")),
+        name=_text(entry.get("name")),
+        # List and get do not name this alike.
+        audience_type=_text(entry.get("audience_type") or entry.get("type")),
+        calculate_type=_text(entry.get("calculate_type")),
         is_creator=entry.get("is_creator") is not False,
     )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

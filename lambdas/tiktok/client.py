@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from lambdas.tiktok.errors import RetryableError
+from lambdas.tiktok.errors import ConnectorError, RetryableError
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.protocol import Reply, Request, decipher
 from lambdas.tiktok.retry import RetryPolicy
@@ -54,6 +54,11 @@ class TikTokClient:
 
         def attempt() -> Reply:
             self._pacer.wait()
-            return decipher(self._transport.send(request, self._token), request.path)
+            try:
+                return decipher(self._transport.send(request, self._token), request.path)
+            except ConnectorError as error:
+                # TikTok may quote it.
+                error.args = tuple(str(text).replace(self._token, "…") for text in error.args)
+                raise
 
         return self._retry.call(attempt, repeatable=repeatable, sleep=self._sleep, on_retry=self._on_retry)

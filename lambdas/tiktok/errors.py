@@ -50,9 +50,21 @@ class TikTokUnavailable(RetryableError):
 
 
 class NotReady(RetryableError):
-    """Something else has to finish first."""
+    """Something else has to finish first. No attempt has failed, so none is counted."""
 
     reason = "not_ready"
+
+
+class CreateUnsettled(RetryableError):
+    """It is not known yet whether TikTok carried out a create."""
+
+    reason = "create_unsettled"
+
+
+class UnexpectedError(RetryableError):
+    """A defect of ours. The message tells its kind and its place, never the data."""
+
+    reason = "unexpected_error"
 
 
 class FileExpired(RetryableError):

@@ -34,12 +34,15 @@ class Credentials:
 
 @dataclass(frozen=True)
 class CustomAudience:
-    """One entry of the list of custom audiences (section 3.6)."""
+    """A custom audience, as list and get show it (sections 3.6 and 3.7). Texts are empty where TikTok gives none.
+
+    ``is_creator`` is false for an audience that another advertiser shares.
+    """
 
     audience_id: str
     name: str
-    calculate_type: str | None
-    is_valid: bool
+    audience_type: str
+    calculate_type: str
     is_creator: bool
 
 

@@ -16,20 +16,18 @@ def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: s
     """All entries of a paged listing, each once.
 
     ``fetch_page`` takes a page number from 1 and returns ``data`` with ``list`` and ``page_info`` (API reference
-    section 1.3). A deletion between two pages shifts entries forward, over the edge of a page, so a scan counts only
-    when it has as many entries as every page announces, or when the scan after it shows the same ones.
+    section 1.3). A deletion between two pages shifts entries forward, over the edge of a page, and a page may come
+    short: so a scan counts only when it has as many entries as every page of it announces.
 
     Raises:
-        TikTokUnavailable: the listing keeps changing.
+        TikTokUnavailable: no scan was whole. An incomplete listing is never taken for one that lacks an entry.
     """
-    previous: list[Entry] | None = None
     for _ in range(_SCANS):
         entries, announced = _scan(fetch_page, identity)
-        if announced == {len(entries)} or entries == previous:
+        if announced == {len(entries)}:
             return entries
-        previous = entries
     raise TikTokUnavailable(
-        f"TikTok's listing changed during {_SCANS} readings of it; it is read again later.", may_have_happened=False
+        f"TikTok's listing was not whole in {_SCANS} readings; it is read again later.", may_have_happened=False
     )
 
 
@@ -43,7 +41,7 @@ def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tupl
             last = int(data["page_info"]["total_page"])
             announced.add(int(data["page_info"]["total_number"]))
             found.update({str(entry[identity]): entry for entry in entries})
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             raise TikTokUnavailable(
                 f"Page {number} of TikTok's listing does not have the documented shape.", may_have_happened=False
             ) from None

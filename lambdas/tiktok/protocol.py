@@ -21,7 +21,11 @@ from lambdas.tiktok.errors import (
 
 _MESSAGE_LIMIT = 300
 # Answers quote what was sent: hashes, tokens and addresses must not travel on into messages and logs.
-_SENSITIVE = re.compile(r"[0-9A-Fa-f]{32,}|\S+@\S+|(?<!\d)\+?\d(?:[ ().-]?\d){7,14}(?!\d)")
+_NOT_IN_REQUEST_ID = re.compile(r"[^0-9A-Za-z-]")
+_SENSITIVE = re.compile(
+    r"[0-9A-Fa-f]{20,}|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|\S+@\S+|(?<!\d)\+?\d(?:[ ().-]?\d){7,14}(?!\d)"
+)
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,9 @@ def decipher(answer: Answer, path: str) -> Reply:
     try:
         envelope = json.loads(answer.body)
         code = envelope["code"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         code = None
-    if not isinstance(code, int):
+    if not isinstance(code, int) or isinstance(code, bool):
         raise TikTokUnavailable(
             f"TikTok answered {path} with HTTP {answer.status} and no envelope.", may_have_happened=True
         )
@@ -88,7 +92,8 @@ def _error(code: int, message: str, request_id: str, path: str) -> ConnectorErro
     kind, listed = kind_of(code)
     unlisted = "" if listed else " (an unlisted code)"
     said = _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
-    text = f"TikTok answered {path} with code {code}{unlisted}: {said} [request {request_id[:64]}]"
+    request_id = _NOT_IN_REQUEST_ID.sub("", request_id)[:40]
+    text = f"TikTok answered {path} with code {code}{unlisted}: {said} [request {request_id}]"
     error: ConnectorError
     match kind:
         case Kind.RATE_LIMITED:

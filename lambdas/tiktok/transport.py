@@ -6,12 +6,14 @@ from typing import Protocol
 
 import requests
 from requests_toolbelt.multipart.encoder import MultipartEncoder
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError
 
 from lambdas.tiktok.errors import TikTokUnavailable
 from lambdas.tiktok.protocol import Answer, Request
 
 API_PREFIX = "/open_api/v1.3/"
+# Far more than a page of a listing has; of a longer answer, which cannot be one of TikTok's, the rest is left.
+_MOST_BYTES = 4 << 20
 
 
 class Transport(Protocol):
@@ -23,9 +25,12 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """A transport over ``requests``, with one connection pool for the life of the function."""
+    """A transport over ``requests``, with one connection pool for the life of the function.
 
-    def __init__(self, base_url: str, *, connect_seconds: float = 5, read_seconds: float = 30) -> None:
+    ``connect_seconds`` is also how long sending may stall, ``read_seconds`` how long an answer may.
+    """
+
+    def __init__(self, base_url: str, *, connect_seconds: float = 20, read_seconds: float = 30) -> None:
         self._base = base_url.rstrip("/") + API_PREFIX
         self._timeouts = (connect_seconds, read_seconds)
         self._session = requests.Session()
@@ -56,16 +61,19 @@ class HttpTransport:
                 headers=headers,
                 timeout=self._timeouts,
                 allow_redirects=False,
+                stream=True,
             )
-        except requests.RequestException as error:
+            with response:
+                body = response.raw.read(_MOST_BYTES, decode_content=True)
+        except (requests.RequestException, HTTPError) as error:
             sent = not (isinstance(error, requests.ConnectTimeout) or _never_connected(error))
             # The library's text holds the address with its query: only the kind of failure travels on.
             raise TikTokUnavailable(
                 f"No answer from TikTok to {request.path}: {type(error).__name__}.", may_have_happened=sent
             ) from None
-        return Answer(response.status_code, response.content)
+        return Answer(response.status_code, body)
 
 
-def _never_connected(error: requests.RequestException) -> bool:
+def _never_connected(error: requests.RequestException | HTTPError) -> bool:
     cause = error.args[0] if error.args else None
     return isinstance(getattr(cause, "reason", cause), NewConnectionError)

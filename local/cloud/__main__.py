@@ -25,7 +25,8 @@ Paste this to try it (the AWS CLI is not part of the project):
   curl -s "$TIKTOK_URL/_control/audiences"
 
   # what could not be delivered, and why
-  aws sqs receive-message --endpoint-url "$AWS_ENDPOINT_URL" --queue-url "$DLQ_URL" --message-attribute-names All --visibility-timeout 0
+  aws sqs receive-message --endpoint-url "$AWS_ENDPOINT_URL" --queue-url "$DLQ_URL" \\
+      --message-attribute-names All --visibility-timeout 0
 
   # the ledger, and the credentials
   aws dynamodb scan --table-name "$LEDGER_TABLE"

@@ -42,14 +42,7 @@ class PipelineAlarms(Construct):
         RunbookAlarm(
             self,
             "ObjectsGivenUp",
-            metric=aws_cloudwatch.MathExpression(
-                expression="FILL(rejected, 0) + FILL(exhausted, 0)",
-                using_metrics={
-                    "rejected": connector_metric(self, Metric.OBJECTS_REJECTED),
-                    "exhausted": connector_metric(self, Metric.OBJECTS_EXHAUSTED),
-                },
-                period=Duration.minutes(5),
-            ),
+            metric=connector_metric(self, Metric.OBJECTS_GIVEN_UP),
             threshold=0,
             meaning=f"The {pipeline} pipeline has just given up on an object.",
             runbook_anchor="objects-given-up",

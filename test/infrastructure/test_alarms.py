@@ -43,17 +43,8 @@ def test_an_alarm_rings_for_the_first_dead_letter(template: Template) -> None:
 
 
 def test_an_alarm_rings_for_each_object_that_is_given_up(template: Template) -> None:
-    alarm = alarm_about(template, "objects-given-up")
-    [formula] = [metric for metric in alarm["Metrics"] if "Expression" in metric]
-    assert formula["Expression"] == "FILL(rejected, 0) + FILL(exhausted, 0)"
-    watched_metrics = {
-        metric["Id"]: metric["MetricStat"]["Metric"] for metric in alarm["Metrics"] if "MetricStat" in metric
-    }
-    assert watched_metrics == {
-        "rejected": {"Dimensions": SERVICE, "MetricName": "ObjectsRejected", "Namespace": METRIC_NAMESPACE},
-        "exhausted": {"Dimensions": SERVICE, "MetricName": "ObjectsExhausted", "Namespace": METRIC_NAMESPACE},
-    }
-    assert alarm["Threshold"] == 0
+    expected = (METRIC_NAMESPACE, "ObjectsGivenUp", "Sum", 0, SERVICE)
+    assert watched(alarm_about(template, "objects-given-up")) == expected
 
 
 def test_an_alarm_rings_when_an_object_waits_for_more_than_an_hour(template: Template) -> None:

@@ -97,7 +97,7 @@ def test_the_function_runs_on_the_declared_machine(template: Template) -> None:
     function = function_of(template)
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
-    assert (function["MemorySize"], function["Timeout"]) == (512, 900)
+    assert (function["MemorySize"], function["Timeout"]) == (1024, 900)
     assert function["TracingConfig"] == {"Mode": "Active"}
 
 

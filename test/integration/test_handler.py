@@ -91,11 +91,12 @@ def test_no_identifier_and_no_token_leaves_but_to_tiktok(
     scene: str,
 ) -> None:
     rows = [*MARKED, "nonsense"]
+    told_by_defect = "ValueError at defective:"
     match scene:
         case "refused":
             rows = [*MARKED, MARKED_ADDRESS]
         case "rejected by TikTok":
-            quoting = f"row {MARKED[0]} of {MARKED_ADDRESS} is wrong"
+            quoting = f"row {MARKED[0]} of {MARKED_ADDRESS} is wrong, token {pipeline.emulator.access_token}"
             tiktok.tell("faults", [{"path": "create", "kind": "code", "code": 40002, "message": quoting}])
         case "throttled":
             tiktok.tell("faults", [{"path": "upload", "times": 100, "kind": "code", "code": 40100}])
@@ -127,6 +128,7 @@ def test_no_identifier_and_no_token_leaves_but_to_tiktok(
     )
     assert "CloudWatchMetrics" in metrics_and_output
     assert log.getvalue(), "there is something to look at"
+    assert (told_by_defect in told) == (scene == "defect")
     assert pipeline.emulator.access_token not in told
     assert MARKED_ADDRESS not in told
     assert "jane" not in told

@@ -13,6 +13,10 @@ class FakeClock:
         """Seconds since the epoch."""
         return self._now
 
+    def monotonic(self) -> float:
+        """The same: this clock never goes back."""
+        return self._now
+
     def sleep(self, seconds: float) -> None:
         """Move on."""
         self._now += max(seconds, 0)

@@ -56,11 +56,29 @@ class Queue:
     clock: FakeClock
     messages: dict[str, Message] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
+    _count: int = 0
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str, MessageAttributes: dict[str, Any]) -> None:  # noqa: N803
-        """SQS's call, for the dead-letter queue."""
+    def put(self, body: str, *, delay: float = 0) -> None:
+        """Add a message."""
+        self._count += 1
+        name = f"message-{self._count}"
+        self.messages[name] = Message(body, visible_at=self.clock.now() + delay, id=name)
+
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,  # noqa: N803
+        MessageBody: str,  # noqa: N803
+        MessageAttributes: dict[str, Any] | None = None,  # noqa: N803
+        DelaySeconds: int = 0,  # noqa: N803
+    ) -> None:
+        """SQS's call, for either queue."""
+        assert 0 <= DelaySeconds <= 900
+        if QueueUrl == "queue":
+            self.put(MessageBody, delay=DelaySeconds)
+            return
         assert QueueUrl == "dead-letters"
-        attributes = {name: value["StringValue"] for name, value in MessageAttributes.items()}
+        attributes = {name: value["StringValue"] for name, value in (MessageAttributes or {}).items()}
         self.dead_letters.append(DeadLetter(MessageBody, **attributes))
 
     def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
@@ -151,8 +169,7 @@ class Pipeline:
 
     def send(self, body: str) -> None:
         """Put a message into the queue."""
-        number = f"message-{len(self.queue.messages)}-{self._invocations}"
-        self.queue.messages[number] = Message(body, id=number)
+        self.queue.put(body)
 
     def replay(self) -> None:
         """Move everything from the dead-letter queue back, as the operator's command does."""

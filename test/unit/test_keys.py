@@ -31,6 +31,13 @@ def test_a_name_is_taken_as_it_comes(audience: str) -> None:
     assert parse_key(f"tiktok/{audience}/gaid_sha256/f.csv", SUPPORTED) == Target(audience, CalculateType.GAID_SHA256)
 
 
+def test_a_file_far_too_large_is_refused_without_being_read() -> None:
+    with pytest.raises(InvalidInput) as raised:
+        parse_object(any_version(size=5 * 2**30), SUPPORTED)
+
+    assert raised.value.reason == "file_too_large"
+
+
 def test_a_format_of_letters_that_only_look_alike_is_refused() -> None:
     with pytest.raises(InvalidInput):
         parse_key("tiktok/Foodies/email_\u017fha256/file.csv", SUPPORTED)

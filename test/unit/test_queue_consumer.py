@@ -9,6 +9,7 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError
 from lambdas.contracts import Metric
 from lambdas.tiktok.errors import (
+    CreateUnsettled,
     CredentialsNotSet,
     InvalidInput,
     NotReady,
@@ -16,6 +17,7 @@ from lambdas.tiktok.errors import (
     RateLimited,
     TikTokRejected,
     TokenRejected,
+    UnexpectedError,
 )
 
 
@@ -115,10 +117,22 @@ def test_a_retryable_message_stays_with_a_delay_that_doubles(bench: Bench, recei
     assert bench.buried == []
 
 
-def test_a_wait_that_is_known_is_taken_instead_of_the_delay(bench: Bench) -> None:
-    assert not bench.consume(raising(NotReady("busy", wait_seconds=41.2)))
+@pytest.mark.parametrize(("wait", "delay"), [(41.2, 42), (0, 0), (-3, 0)])
+def test_a_wait_that_is_known_is_taken_instead_of_the_delay(bench: Bench, wait: float, delay: int) -> None:
+    assert not bench.consume(raising(CreateUnsettled("perhaps", wait_seconds=wait)))
 
-    assert bench.sqs.hidden_for == [42]
+    assert bench.sqs.hidden_for == [delay]
+
+
+@pytest.mark.parametrize("receives", [1, 5])
+@pytest.mark.parametrize(("wait", "delay"), [(None, 15), (0, 0), (-3, 0), (7.5, 8), (800, 60)])
+def test_waiting_for_something_else_uses_up_no_attempt(
+    bench: Bench, receives: int, wait: float | None, delay: int
+) -> None:
+    assert bench.consume(raising(NotReady("busy", wait_seconds=wait)), receives=receives, body="as it came")
+
+    assert bench.sqs.sent == [{"QueueUrl": "queue", "MessageBody": "as it came", "DelaySeconds": delay}]
+    assert bench.observer.counted == [Metric.OBJECTS_POSTPONED]
 
 
 @pytest.mark.parametrize("error", [RateLimited("d", reason="r"), TokenRejected("d", reason="r")])
@@ -135,6 +149,7 @@ def test_the_last_attempt_buries_with_the_last_error(bench: Bench, error: Except
         (TokenRejected("d"), Metric.TOKEN_REJECTED),
         (PermissionMissing("d"), Metric.MISCONFIGURED),
         (CredentialsNotSet("d"), Metric.MISCONFIGURED),
+        (UnexpectedError("d"), Metric.UNEXPECTED_ERRORS),
     ],
 )
 def test_what_should_wake_someone_is_counted_at_the_first_attempt(
@@ -163,15 +178,6 @@ def test_a_message_whose_attempts_were_all_cut_short_is_not_tried_again(bench: B
     [(reason, detail)] = bench.buried
     assert reason == "interrupted"
     assert "slow down" in detail
-
-
-def test_a_defect_keeps_the_message_and_tells_the_place_but_not_the_text(bench: Bench) -> None:
-    assert not bench.consume(raising(ValueError("jane@example.com")))
-
-    [warning] = bench.observer.warned
-    assert "jane" not in str(warning)
-    assert "ValueError at process:" in str(warning["detail"])
-    assert Metric.UNEXPECTED_ERRORS in bench.observer.counted
 
 
 def test_a_detail_that_sqs_would_not_take_is_made_to_fit(bench: Bench) -> None:

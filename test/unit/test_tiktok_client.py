@@ -127,8 +127,15 @@ def test_an_empty_listing_is_empty() -> None:
     assert whole_listing(pages([]), identity="id") == []
 
 
-def test_an_inflated_total_ends_all_the_same() -> None:
-    assert ids(whole_listing(pages(["a"], total=99, last=50), identity="id")) == ["a"]
+@pytest.mark.parametrize("last", [1, 2, 50])
+def test_a_listing_with_fewer_entries_than_it_announces_is_an_error(last: int) -> None:
+    with pytest.raises(TikTokUnavailable):
+        whole_listing(pages(["a"], total=99, last=last), identity="id")
+
+
+def test_an_empty_page_in_the_middle_is_not_the_end() -> None:
+    with pytest.raises(TikTokUnavailable):
+        whole_listing(pages(["a", "b"], [], ["c"], total=5), identity="id")
 
 
 def test_a_listing_from_which_something_was_deleted_while_it_was_read_is_read_again() -> None:
@@ -158,7 +165,13 @@ def test_a_listing_that_keeps_changing_is_never_taken_for_whole() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [{}, {"list": []}, {"list": [{}], "page_info": {"total_number": 1, "total_page": 1}}, {"list": 1, "page_info": 1}],
+    [
+        {},
+        {"list": []},
+        {"list": [{}], "page_info": {"total_number": 1, "total_page": 1}},
+        {"list": 1, "page_info": 1},
+        {"list": [], "page_info": {"total_number": 0, "total_page": float("inf")}},
+    ],
 )
 def test_a_listing_of_another_shape_is_an_error(data: Mapping[str, Any]) -> None:
     with pytest.raises(TikTokUnavailable):

@@ -1,0 +1,340 @@
+"""One name, one audience: with other writers, late lists, lost answers and deaths in between."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.audiences.audience_writer import LEASE_SECONDS, SETTLE_SECONDS, AudienceWriter
+from lambdas.audiences.domain import Target
+from lambdas.aws.clock import SystemClock
+from lambdas.aws.ledger import DynamoLedger
+from lambdas.tiktok.errors import CreateUnsettled, InvalidInput, NotReady, TikTokRejected, TikTokUnavailable
+from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, CustomAudience, UploadedFile
+from test.support.clocks import FakeClock
+from test.support.crashes import Killed
+from test.support.pipeline import REGION, TABLE
+
+NAME = "Foodies"
+TARGET = Target(NAME, CalculateType.EMAIL_SHA256)
+ADVERTISER = "7000000000000000001"
+LOST = TikTokUnavailable("cut off", may_have_happened=True)
+NOT_SENT = TikTokUnavailable("refused", may_have_happened=False)
+
+
+class FakeTikTok:
+    """Keeps audiences; each shows up in the list ``lag`` seconds after it was created."""
+
+    def __init__(self, clock: Any, *, lag: float = 0, knows_by_id: bool = True) -> None:
+        self.clock = clock
+        self.lag = lag
+        self.knows_by_id = knows_by_id
+        self.audiences: dict[str, tuple[CustomAudience, float]] = {}
+        self.applied: dict[str, list[str]] = {}
+        self.on_create: Callable[[Callable[[], None]], None] = lambda commit: commit()
+        self.on_list: Callable[[], None] = lambda: None
+
+    def add(self, name: str = NAME, **changes: Any) -> str:
+        audience_id = str(1000 + len(self.audiences))
+        fields = {"audience_type": "Customer File Audience", "calculate_type": "EMAIL_SHA256", "is_creator": True}
+        self.audiences[audience_id] = CustomAudience(audience_id, name, **{**fields, **changes}), self.clock.now()
+        self.applied[audience_id] = []
+        return audience_id
+
+    def upload_file(self, content: Any, *, name: str, calculate_type: CalculateType) -> UploadedFile:
+        raise NotImplementedError
+
+    def list_audiences(self) -> list[CustomAudience]:
+        shown = [audience for audience, since in self.audiences.values() if self.clock.now() - since >= self.lag]
+        self.on_list()
+        return shown
+
+    def find_audience(self, audience_id: str) -> CustomAudience | None:
+        return self.audiences[audience_id][0] if self.knows_by_id and audience_id in self.audiences else None
+
+    def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
+        made: list[str] = []
+
+        def commit() -> None:
+            made.append(self.add(name, calculate_type=str(calculate_type)))
+            self.applied[made[0]] += file_paths
+
+        self.on_create(commit)
+        return CreatedAudience(made[0], "request")
+
+    def update(self, audience_id: str, *, action: Action, file_paths: Sequence[str]) -> str:
+        assert action is Action.APPEND
+        self.applied[audience_id] += file_paths
+        return "request"
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name=REGION)
+        client.create_table(
+            TableName=TABLE,
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield client
+
+
+class Scene:
+    """A writer, its ledger and its TikTok, under one clock."""
+
+    def __init__(self, dynamodb: Any, clock: Any, **tiktok: Any) -> None:
+        self.clock = clock
+        self.tiktok = FakeTikTok(clock, **tiktok)
+        self.ledger = DynamoLedger(dynamodb, table=TABLE, prefix="audience#", now=clock.now)
+        self.writer = AudienceWriter(self.tiktok, self.ledger, clock, advertiser_id=ADVERTISER)
+
+    def append(self, path: str, owner: str = "object") -> Any:
+        return self.writer.append(TARGET, [path], owner=owner)
+
+    def append_later(self, path: str, owner: str) -> None:
+        """As the queue would: again after the wait, while the outcome of a create is unknown."""
+        for _ in range(50):
+            try:
+                self.append(path, owner)
+                return
+            except (CreateUnsettled, NotReady) as error:
+                self.clock.sleep(error.wait_seconds)
+        raise AssertionError("never its turn")
+
+    @property
+    def files(self) -> list[list[str]]:
+        return [sorted(set(paths)) for paths in self.tiktok.applied.values()]
+
+
+@pytest.fixture
+def scene(dynamodb: Any) -> Callable[..., Scene]:
+    return lambda **tiktok: Scene(dynamodb, FakeClock(), **tiktok)
+
+
+def test_two_writers_at_once_make_one_audience(dynamodb: Any) -> None:
+    scene = Scene(dynamodb, SystemClock())
+    first_lists, second_waits = threading.Event(), threading.Event()
+
+    def pause_the_first() -> None:
+        if not first_lists.is_set():
+            first_lists.set()
+            assert second_waits.wait(10)
+
+    scene.tiktok.on_list = pause_the_first
+    first = threading.Thread(target=scene.append, args=("a", "first"))
+    first.start()
+    assert first_lists.wait(10)
+    with pytest.raises(NotReady):
+        scene.ledger.claim(f"{ADVERTISER}/{NAME}", owner="second", seconds=1)
+    second_waits.set()
+    first.join()
+    scene.append("b", "second")
+
+    assert scene.files == [["a", "b"]]
+
+
+def test_many_writers_at_once_make_one_audience(dynamodb: Any) -> None:
+    scene = Scene(dynamodb, SystemClock())
+    scene.tiktok.on_list = lambda: time.sleep(0)  # let the other threads in between list and create
+    threads = [threading.Thread(target=scene.append, args=(f"{n}", f"object {n}")) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert scene.files == [sorted(f"{n}" for n in range(8))]
+
+
+def test_a_writer_whose_lease_ran_out_while_it_listed_does_not_create(scene: Callable[..., Scene]) -> None:
+    here = scene()
+
+    def somebody_else_comes_and_goes() -> None:
+        here.tiktok.on_list = lambda: None
+        here.clock.sleep(LEASE_SECONDS + 1)
+        here.append("b", "second")
+
+    here.tiktok.on_list = somebody_else_comes_and_goes
+
+    with pytest.raises(NotReady):
+        here.append("a", "first")
+
+    here.append("a", "first")
+    assert here.files == [["a", "b"]]
+
+
+def test_a_writer_that_was_overtaken_does_not_release_the_others_lease(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    key = f"{ADVERTISER}/{NAME}"
+
+    def somebody_else_comes_and_stays() -> None:
+        here.tiktok.on_list = lambda: None
+        here.clock.sleep(LEASE_SECONDS + 1)
+        here.ledger.claim(key, owner="second", seconds=LEASE_SECONDS)
+
+    here.tiktok.on_list = somebody_else_comes_and_stays
+    with pytest.raises(NotReady):
+        here.append("a", "first")
+
+    with pytest.raises(NotReady):
+        here.ledger.claim(key, owner="third", seconds=1)
+
+
+@pytest.mark.parametrize("lag", [0, SETTLE_SECONDS / 2, 600])
+def test_an_audience_that_we_made_is_found_however_late_it_shows_up(scene: Callable[..., Scene], lag: float) -> None:
+    here = scene(lag=lag)
+    here.append("a", "first")
+    here.clock.sleep(SETTLE_SECONDS + 1)
+
+    here.append("b", "second")
+
+    assert here.files == [["a", "b"]]
+
+
+def test_an_audience_that_was_deleted_at_tiktok_is_made_anew(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.append("a", "first")
+    here.tiktok.audiences.clear()
+    here.tiktok.applied.clear()
+
+    applied = here.append("b", "second")
+
+    assert applied.action == "CREATE"
+    assert here.files == [["b"]]
+
+
+@pytest.mark.parametrize("lag", [0, SETTLE_SECONDS - 1])
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_create_without_an_answer_makes_one_audience_whoever_comes_next(
+    scene: Callable[..., Scene], lag: float, committed: bool
+) -> None:
+    here = scene(lag=lag)
+
+    def lose_the_answer(commit: Callable[[], None]) -> None:
+        here.tiktok.on_create = lambda commit: commit()
+        if committed:
+            commit()
+        raise LOST
+
+    here.tiktok.on_create = lose_the_answer
+    with suppress(CreateUnsettled):
+        here.append("a", "first")
+    here.append_later("b", "second")
+    here.append_later("a", "first")
+
+    assert here.files == [["a", "b"]]
+
+
+@pytest.mark.parametrize("lag", [0, LEASE_SECONDS + SETTLE_SECONDS - 10])
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_death_in_a_create_makes_one_audience_whoever_comes_next(
+    scene: Callable[..., Scene], lag: float, committed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = scene(lag=lag)
+
+    def die(commit: Callable[[], None]) -> None:
+        here.tiktok.on_create = lambda commit: commit()
+        if committed:
+            commit()
+        monkeypatch.setattr(here.ledger, "release", lambda *_, **__: None)
+        raise Killed
+
+    here.tiktok.on_create = die
+    with pytest.raises(Killed):
+        here.append("a", "first")
+    monkeypatch.undo()
+
+    here.append_later("b", "second")
+    here.append_later("a", "first")
+
+    assert here.files == [["a", "b"]]
+
+
+def test_a_look_up_that_takes_longer_than_settling_still_waits_for_a_moment(scene: Callable[..., Scene]) -> None:
+    here = scene()
+
+    def lose_the_answer(_: Callable[[], None]) -> None:
+        here.tiktok.on_list = lambda: here.clock.sleep(SETTLE_SECONDS + 5)
+        raise LOST
+
+    here.tiktok.on_create = lose_the_answer
+
+    with pytest.raises(CreateUnsettled) as raised:
+        here.append("a", "first")
+
+    assert raised.value.wait_seconds is not None
+    assert raised.value.wait_seconds > 0
+
+
+@pytest.mark.parametrize("error", [NOT_SENT, TikTokRejected("400 audiences")])
+def test_a_create_that_certainly_did_not_happen_leaves_no_wait_behind(
+    scene: Callable[..., Scene], error: Exception
+) -> None:
+    here = scene()
+
+    def refuse(_: Callable[[], None]) -> None:
+        here.tiktok.on_create = lambda commit: commit()
+        raise error
+
+    here.tiktok.on_create = refuse
+    with pytest.raises(type(error)):
+        here.append("a", "first")
+
+    assert here.append("a", "first").action == "CREATE"
+
+
+def test_an_audience_that_another_advertiser_shares_is_not_ours(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.tiktok.add(is_creator=False)
+
+    assert here.append("a").action == "CREATE"
+    assert here.files == [[], ["a"]]
+
+
+def test_of_two_audiences_of_one_name_the_one_that_we_made_is_ours(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.append("a", "first")
+    here.tiktok.add()
+
+    here.append("b", "second")
+
+    assert here.files == [["a", "b"], []]
+
+
+@pytest.mark.parametrize("held", ["PHONE_SHA256", "IDFA_MD5", "FIRST_SHA256", "MULTIPLE_TYPES"])
+def test_an_audience_that_holds_something_else_is_left_alone(scene: Callable[..., Scene], held: str) -> None:
+    here = scene()
+    here.tiktok.add(calculate_type=held)
+
+    with pytest.raises(InvalidInput) as raised:
+        here.append("a")
+
+    assert raised.value.reason == "calculate_type_mismatch"
+    assert here.files == [[]]
+
+
+def test_an_audience_of_another_kind_is_left_alone(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.tiktok.add(audience_type="Lookalike Audience", calculate_type="")
+
+    with pytest.raises(InvalidInput) as raised:
+        here.append("a")
+
+    assert raised.value.reason == "not_a_customer_file"
+
+
+def test_first_and_maid_are_one_content(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.tiktok.add(calculate_type="MAID_SHA256")
+
+    here.writer.append(Target(NAME, CalculateType.FIRST_SHA256), ["a"], owner="object")
+
+    assert here.files == [["a"]]
