@@ -1,0 +1,57 @@
+"""What the rules for identifiers speak of: why a value is refused, and which of TikTok's rules is followed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a value is not hashed. Stable codes for receipts and metrics."""
+
+    EMPTY = "empty"
+    NULL_WORD = "null_word"
+    MALFORMED_EMAIL = "malformed_email"
+    MALFORMED_PHONE = "malformed_phone"
+    PHONE_WITHOUT_COUNTRY = "phone_without_country"
+    MALFORMED_DEVICE_ID = "malformed_device_id"
+    ZERO_DEVICE_ID = "zero_device_id"
+    UNFIT_HASH = "unfit_hash"
+
+
+class InvalidIdentifier(ValueError):
+    """A value that is not hashed. Holds the reason alone, never the value."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class EmailRule(StrEnum):
+    """Which text of an address is hashed for an audience; TikTok has published two (API reference section 5.1).
+
+    ``PLAIN``: no blanks, lower case. ``OLDER``: also without ``+tag``, and without any dot before the ``@``.
+    ``BOTH``: the plain text, then the older one where it differs.
+    """
+
+    PLAIN = "plain"
+    OLDER = "older"
+    BOTH = "both"
+
+
+class PhoneRule(StrEnum):
+    """Which text of a number is hashed for an audience; TikTok has published two (API reference section 5.1).
+
+    ``PLUS``: E.164. ``NO_PLUS``: E.164 without its "+", as in the hash that the help centre prints.
+    ``BOTH``: with "+", then without.
+    """
+
+    PLUS = "plus"
+    NO_PLUS = "no_plus"
+    BOTH = "both"
+
+
+class HashAlgorithm(StrEnum):
+    """TikTok takes MD5 for device ids only (API reference section 3.2)."""
+
+    SHA256 = "sha256"
+    MD5 = "md5"
