@@ -5,6 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from lambdas.audiences.rows import check_file
+from lambdas.tiktok.protocol import Answer, Request
+from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
 from test.support.builders import (
     any_advertiser_id,
@@ -15,7 +18,8 @@ from test.support.builders import (
     members_digest,
     notification_of,
 )
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.crashes import Tripwire
+from test.support.pipeline import BUCKET, FUNCTION_SECONDS, Pipeline
 
 KEY = "tiktok/Foodies & Friends + 100%/email_sha256/{}.csv"
 
@@ -237,6 +241,68 @@ def test_a_mended_advertiser_id_is_taken_up_by_a_warm_function(pipeline: Pipelin
     receipt = pipeline.receipt(version)
     assert receipt is not None
     assert receipt["status"] == "delivered"
+
+
+def test_parts_uploaded_for_another_advertiser_are_uploaded_again(pipeline: Pipeline, tiktok: EmulatorServer) -> None:
+    other = any_advertiser_id()
+    tiktok.tell(
+        "tokens",
+        {
+            "token": pipeline.emulator.access_token,
+            "state": "active",
+            "advertiser_ids": [pipeline.emulator.advertiser_id, other],
+        },
+    )
+    tiktok.tell("faults", [{"path": "list", "times": 100, "kind": "code", "code": 50000}])
+    version = pipeline.upload(KEY.format("file"), any_audience_file())
+    pipeline.run()
+    tiktok.tell("faults", [])
+    pipeline.put_credentials(pipeline.emulator.access_token, other)
+    pipeline.change_settings()
+
+    pipeline.replay()
+    pipeline.run()
+
+    receipt = pipeline.receipt(version)
+    assert receipt is not None
+    assert (receipt["status"], receipt["advertiser_id"]) == ("delivered", other)
+    assert len(pipeline.calls("file/upload/")) == 2
+
+
+def test_a_message_is_hidden_for_as_long_as_the_function_may_work_on_it(pipeline: Pipeline) -> None:
+    pipeline.upload(KEY.format("file"), any_audience_file())
+    [message] = pipeline.queue.messages.values()
+    pipeline.arm(Tripwire(kill_at=5))
+
+    pipeline.deliver(message)
+
+    hidden = message.visible_at - pipeline.clock.now()
+    assert FUNCTION_SECONDS <= hidden <= FUNCTION_SECONDS + 60
+
+
+def test_a_file_that_takes_longer_than_one_function_goes_on_in_the_next(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.aws.object_store._CHUNK_BYTES", 650)
+    monkeypatch.setattr("lambdas.audiences.service.check_file", lambda chunks: check_file(chunks, part_bytes=20 * 65))
+    slow = HttpTransport.send
+
+    def take_long(transport: HttpTransport, request: Request, access_token: str) -> Answer:
+        pipeline.clock.sleep(100)
+        return slow(transport, request, access_token)
+
+    monkeypatch.setattr(HttpTransport, "send", take_long)
+    hashes = any_hashes(900)
+    version = pipeline.upload(KEY.format("file"), as_file(hashes))
+
+    pipeline.run()
+
+    receipt = pipeline.receipt(version)
+    assert receipt is not None
+    assert receipt["attempts"] > pipeline.settings.max_receive_count
+    assert len(pipeline.calls("file/upload/")) == len(receipt["parts"]) == 45
+    [audience] = pipeline.audiences()
+    assert audience["members_sha256"] == members_digest(hashes)
 
 
 def test_a_missing_scope_goes_back_to_the_queue_and_then_says_what_is_missing(
