@@ -17,8 +17,8 @@ Paste this to try it (the AWS CLI is not part of the project):
   unset AWS_PROFILE AWS_SESSION_TOKEN; set -a; . {env}; set +a
 
   # an audience of one person, delivered from S3
-  printf '%s' jane@example.com | openssl dgst -sha256 -r | cut -d' ' -f1 > audience.csv
-  aws s3 cp audience.csv "s3://$BUCKET/tiktok/My first audience/EMAIL_SHA256/audience.csv"
+  printf '%s' jane@example.com | openssl dgst -sha256 -r | cut -d' ' -f1 > /tmp/audience.csv
+  aws s3 cp /tmp/audience.csv "s3://$BUCKET/tiktok/My first audience/EMAIL_SHA256/audience.csv"
 
   # what became of it, a few seconds later
   aws s3 ls --recursive "s3://$BUCKET/receipts/"
