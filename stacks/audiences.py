@@ -98,6 +98,7 @@ class AudiencesPipeline(Construct):
         waiting = (
             queue.metric_approximate_number_of_messages_visible(label="waiting"),
             queue.metric_approximate_number_of_messages_not_visible(label="under way, or waiting for a retry"),
+            queue.metric_approximate_number_of_messages_delayed(label="postponed"),
             dead_letters.metric_approximate_number_of_messages_visible(label="dead letters"),
         )
         ages = (

@@ -120,6 +120,10 @@ def _calculate_types(value: object) -> tuple[str, ...]:
     return tuple(calculate_type for calculate_type in CALCULATE_TYPES if calculate_type in chosen)
 
 
+# Between two requests of one function: a file takes half a dozen of them, and has to be through in 15 minutes.
+_LONGEST_PAUSE_SECONDS = 10
+
+
 _READERS: dict[str, Callable[[object], object]] = {
     "tiktok_data_bucket_name": _bucket_name,
     "cred_secret_name": _text(_SECRET_NAME, "1 to 512 letters, digits or any of / _ + = . @ -"),
@@ -169,7 +173,11 @@ class Settings:
                 problems.append(Problem(key, context[key], str(unexpected)))
         if problems:
             raise SettingsError(problems)
-        return cls(**answers)  # type: ignore[arg-type]  # each reader returns its field's type; a test compares them
+        settings = cls(**answers)  # type: ignore[arg-type]  # each reader returns its field's type; a test compares them
+        if settings.max_concurrency > _LONGEST_PAUSE_SECONDS * settings.tiktok_requests_per_second:
+            expected = f"at most {_LONGEST_PAUSE_SECONDS} times tiktok_requests_per_second, which all of them share"
+            raise SettingsError([Problem("max_concurrency", settings.max_concurrency, expected)])
+        return settings
 
 
 def _misspelled_keys(context: Mapping[str, object]) -> list[Problem]:

@@ -8,7 +8,7 @@ outcome of an announced create is unknown, the name is looked up and nothing is 
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tenacity
@@ -19,8 +19,6 @@ from lambdas.audiences.ports import AudienceApi, Clock, Ledger
 from lambdas.tiktok.errors import ConnectorError, CreateUnsettled, InvalidInput, NotReady, TikTokUnavailable
 from lambdas.tiktok.models import Action, CustomAudience
 
-# Longer than any one call to TikTok takes with its retries, but for an answer that trickles in.
-LEASE_SECONDS = 120.0
 # How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0
 _TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
@@ -49,7 +47,17 @@ class AudienceWriter:
     a create whose outcome is not known; and ``created_for``, the object that it was for.
     """
 
-    def __init__(self, api: AudienceApi, ledger: Ledger, clock: Clock, *, advertiser_id: str) -> None:
+    def __init__(
+        self,
+        api: AudienceApi,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        advertiser_id: str,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        # A turn lasts for as long as this function can live: whoever comes after it need not fear that it goes on.
+        self._seconds_left = seconds_left
         self._api = api
         self._ledger = ledger
         self._clock = clock
@@ -86,7 +94,7 @@ class AudienceWriter:
             reraise=True,
         )
         try:
-            return waiting(self._ledger.claim, key, owner=owner, seconds=LEASE_SECONDS)
+            return waiting(self._ledger.claim, key, owner=owner, seconds=self._seconds_left())
         except NotReady:
             # The turn may come at any moment; spread, so that many that wait do not come back together.
             raise NotReady(
@@ -96,11 +104,8 @@ class AudienceWriter:
 
     def _find(self, target: Target, known: dict[str, Any]) -> str | None:
         """The id of the audience of this name, or None when there certainly is none."""
-        found = [
-            audience
-            for audience in self._api.list_audiences()
-            if audience.name == target.audience and audience.is_creator
-        ]
+        listing = self._api.list_audiences()
+        found = [audience for audience in listing.audiences if audience.name == target.audience and audience.is_creator]
         remembered = [audience for audience in found if audience.audience_id == known.get("audience_id")]
         if not found and "audience_id" in known:
             # It may be too new for the list, or deleted, or renamed.
@@ -110,14 +115,18 @@ class AudienceWriter:
             chosen = _only(remembered or found)
             _expect_to_fit(target, chosen)
             return chosen.audience_id
+        if not listing.is_whole:
+            raise TikTokUnavailable(
+                "TikTok's list of audiences is shorter than announced, so it cannot be told whether this one exists.",
+                may_have_happened=False,
+            )
         if known.get("unsettled_until", 0) > self._clock.now():
             raise self._unsettled(known)
         return None
 
     def _create(self, target: Target, file_paths: Sequence[str], key: str, owner: str) -> Applied:
-        # Fails when the lease was lost since the list was read: what was read then no longer counts. If we are killed
-        # in the call, whoever comes next has to let the call end, and then settle.
-        self._announce(key, owner, LEASE_SECONDS + SETTLE_SECONDS, answer="None was written down.")
+        # Fails when somebody else had the turn since the list was read: what was read then no longer counts.
+        self._announce(key, owner, self._seconds_left() + SETTLE_SECONDS, answer="None was written down.")
         try:
             created = self._api.create(target.audience, calculate_type=target.calculate_type, file_paths=file_paths)
         except TikTokUnavailable as error:
@@ -140,7 +149,7 @@ class AudienceWriter:
     def _announce(self, key: str, owner: str, settle_seconds: float, *, answer: str) -> dict[str, Any]:
         until = self._clock.now() + settle_seconds
         announced = {"unsettled_until": until, "created_for": owner, "answer": answer}
-        self._ledger.save(key, announced, owner=owner, seconds=LEASE_SECONDS)
+        self._ledger.save(key, announced, owner=owner)
         return announced
 
     def _append_to(self, audience_id: str, file_paths: Sequence[str], action: str) -> Applied:

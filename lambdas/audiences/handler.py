@@ -161,6 +161,7 @@ def compose(
         max_receive_count=settings.max_receive_count,
         retry_delay_seconds=settings.retry_delay_seconds,
         observer=observer,
+        now=clock.now,
     )
     return Application(settings, consumer, new_activation)
 

@@ -7,7 +7,15 @@ from contextlib import AbstractContextManager
 from typing import Any, BinaryIO, Protocol
 
 from lambdas.objects import ObjectVersion
-from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, Credentials, CustomAudience, UploadedFile
+from lambdas.tiktok.models import (
+    Action,
+    AudienceListing,
+    CalculateType,
+    CreatedAudience,
+    Credentials,
+    CustomAudience,
+    UploadedFile,
+)
 
 
 class ObjectStore(Protocol):
@@ -34,8 +42,8 @@ class Ledger(Protocol):
         """Hold a document for ``seconds``; returns it ({} when new). Raises NotReady while somebody else holds it."""
         ...
 
-    def save(self, key: str, document: Mapping[str, Any], *, owner: str, seconds: float | None = None) -> None:
-        """Store a document that is held, and hold it for ``seconds`` more. Raises NotReady when it was taken over."""
+    def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
+        """Store a document that is held. Raises NotReady when it was taken over."""
         ...
 
     def release(self, key: str, *, owner: str) -> None:
@@ -50,7 +58,7 @@ class AudienceApi(Protocol):
         """Upload one file."""
         ...
 
-    def list_audiences(self) -> list[CustomAudience]:
+    def list_audiences(self) -> AudienceListing:
         """List all audiences, over all pages."""
         ...
 

@@ -26,6 +26,7 @@ from lambdas.tiktok.errors import (
     NotReady,
     PermissionMissing,
     RejectedError,
+    RetryableError,
     TikTokRejected,
     TokenRejected,
     UnexpectedError,
@@ -33,7 +34,7 @@ from lambdas.tiktok.errors import (
 from lambdas.tiktok.models import Credentials
 
 # Time that must be left to start on a part or on the last step: for the calls, with time-outs and retries.
-_STEP_SECONDS = 180
+STEP_SECONDS = 180
 
 
 class Result(StrEnum):
@@ -58,10 +59,11 @@ class _Run:
 
     ledger: Ledger
     version: ObjectVersion
-    target: Target
     owner: str
     seconds_left: Callable[[], float]
     delivery: Delivery
+    target: Target | None = None
+    has_progressed: bool = False
 
     def record(self, **changes: Any) -> None:
         """Change the delivery and write it down. Raises ConnectorError."""
@@ -69,9 +71,16 @@ class _Run:
         self.ledger.save(self.version.id, self.delivery.to_document(), owner=self.owner)
 
     def expect_time_for(self, step: str) -> None:
-        """Raises NotReady when too little is left; what is done is written down, and the next attempt goes on there."""
-        if self.seconds_left() < _STEP_SECONDS:
-            raise NotReady(f"The function's time is up before {step}; it goes on there.", wait_seconds=0)
+        """Raises NotReady when too little time is left: what is done is written down, and another run goes on there.
+
+        Raises RetryableError when this run got nowhere, because another would get as far.
+        """
+        if self.seconds_left() >= STEP_SECONDS:
+            return
+        text = f"The function's time is up before {step}"
+        if self.has_progressed:
+            raise NotReady(f"{text}; it goes on there.", wait_seconds=0)
+        raise RetryableError(f"{text}, and nothing was achieved in it.", reason=NotReady.reason)
 
     def note(self, error: ConnectorError, **changes: Any) -> None:
         """Write down an error that is about to be raised, if that is possible: it must not be replaced by another."""
@@ -114,23 +123,22 @@ class Activation:
         """
         if version.is_folder_marker:
             return Outcome(Result.IGNORED)
-        try:
-            target = parse_object(version, self._supported)
-        except RejectedError as error:
-            if version.can_have_receipt:
-                self._write_receipt(version, None, Delivery(started_at=self._now()), error)
-            raise
         with self._held(self._deliveries, version.id, owner, seconds_left()) as document:
             delivery = Delivery.from_document(document)
             if delivery.state is State.FINISHED:
                 return Outcome(Result.ALREADY_DELIVERED, delivery)
-            run = _Run(self._deliveries, version, target, owner, seconds_left, delivery)
+            run = _Run(self._deliveries, version, owner, seconds_left, delivery)
             try:
                 self._deliver(run)
             except RejectedError as error:
-                self._write_receipt(version, target, run.delivery, error)
+                if version.can_have_receipt:
+                    self._write_receipt(run, error)
                 # A replay may come after an update that checks, and so cuts, otherwise.
                 run.note(error, state=State.REJECTED, check=None, uploads=())
+                raise
+            except NotReady as error:
+                # Nothing failed, so this was no attempt.
+                run.note(error, attempts=run.delivery.attempts - 1)
                 raise
             except ConnectorError as error:
                 run.note(error)
@@ -144,6 +152,7 @@ class Activation:
 
     def _deliver(self, run: _Run) -> None:
         run.record(attempts=run.delivery.attempts + 1, started_at=run.delivery.started_at or self._now())
+        run.target = parse_object(run.version, self._supported)
         if run.delivery.applied is None:
             credentials = self._credentials.current()
             try:
@@ -154,7 +163,7 @@ class Activation:
                 if mended == credentials:
                     raise
                 self._bring_to_tiktok(run, mended)
-        self._write_receipt(run.version, run.target, run.delivery, None)
+        self._write_receipt(run)
         run.record(state=State.FINISHED, last_error="")
 
     def _bring_to_tiktok(self, run: _Run, credentials: Credentials) -> None:
@@ -173,6 +182,7 @@ class Activation:
         if run.delivery.check is None:
             with self._objects.read(run.version) as chunks:
                 run.delivery = replace(run.delivery, check=check_file(chunks))
+            run.has_progressed = True
         assert run.delivery.check is not None
         refused = refusal(run.delivery.check, max_invalid_ratio=self._max_invalid_ratio)
         if refused:
@@ -180,6 +190,7 @@ class Activation:
         run.record(state=State.CHECKED)
 
     def _upload(self, run: _Run, api: AudienceApi) -> None:
+        assert run.target is not None
         for part in run.delivery.missing_parts():
             run.expect_time_for(f"part {part.number}")
             uploaded = api.upload_file(
@@ -190,6 +201,7 @@ class Activation:
             )
             receipt_of_part = UploadedPart(part.number, uploaded.file_path, uploaded.request_id)
             run.record(uploads=(*run.delivery.uploads, receipt_of_part))
+            run.has_progressed = True
         run.expect_time_for("the last step")
 
     def _read_part(self, run: _Run, part: Part) -> io.BytesIO:
@@ -204,7 +216,14 @@ class Activation:
         return content
 
     def _apply(self, run: _Run, api: AudienceApi) -> Applied:
-        writer = AudienceWriter(api, self._audiences, self._clock, advertiser_id=run.delivery.advertiser_id)
+        assert run.target is not None
+        writer = AudienceWriter(
+            api,
+            self._audiences,
+            self._clock,
+            advertiser_id=run.delivery.advertiser_id,
+            seconds_left=run.seconds_left,
+        )
         return writer.append(run.target, [part.file_path for part in run.delivery.uploads], owner=run.version.id)
 
     @contextmanager
@@ -218,9 +237,6 @@ class Activation:
     def _now(self) -> str:
         return timestamp(self._clock.now())
 
-    def _write_receipt(
-        self, version: ObjectVersion, target: Target | None, delivery: Delivery, error: RejectedError | None
-    ) -> None:
-        self._objects.write_json(
-            version.receipt_key, receipt(version, target, delivery, finished_at=self._now(), error=error)
-        )
+    def _write_receipt(self, run: _Run, error: RejectedError | None = None) -> None:
+        document = receipt(run.version, run.target, run.delivery, finished_at=self._now(), error=error)
+        self._objects.write_json(run.version.receipt_key, document)

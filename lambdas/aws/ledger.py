@@ -63,8 +63,8 @@ class DynamoLedger:
         document: dict[str, Any] = json.loads(item["document"]["S"]) if "document" in item else {}
         return document
 
-    def save(self, key: str, document: Mapping[str, Any], *, owner: str, seconds: float | None = None) -> None:
-        """Store a document that is held, and hold it for ``seconds`` more. Raises NotReady when it was taken over."""
+    def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
+        """Store a document that is held. Raises NotReady when it was taken over."""
         now = self._now()
         change = "SET document = :document, updated_at = :now"
         values: dict[str, AttributeValueTypeDef] = {
@@ -72,9 +72,6 @@ class DynamoLedger:
             ":document": {"S": json.dumps(document, ensure_ascii=False)},
             ":now": _number(now),
         }
-        if seconds is not None:
-            change += ", held_until = :until"
-            values[":until"] = _number(now + seconds)
         if self._keep_days is not None:
             change += ", expires_at = :expires"
             values[":expires"] = {"N": str(int(now) + self._keep_days * 86_400)}

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 _LONGEST_DELAY = 3600  # seconds; SQS allows 12 hours in all
 # Seconds, below SQS's 900: what is waited for usually ends much sooner than it has to.
 _LONGEST_POSTPONEMENT = 60
+_LONGEST_WAIT = 24 * 3600  # seconds in all
+# Attributes of a copy.
+_FAILED_ATTEMPTS = "failed_attempts"
+_WAITING_SINCE = "waiting_since"
 _NOT_IN_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -64,6 +68,7 @@ class QueueConsumer:
         max_receive_count: int,
         retry_delay_seconds: int,
         observer: Observer,
+        now: Callable[[], float],
     ) -> None:
         self._client = client
         self._queue_url = queue_url
@@ -71,6 +76,7 @@ class QueueConsumer:
         self._max_receive_count = max_receive_count
         self._retry_delay_seconds = retry_delay_seconds
         self._observer = observer
+        self._now = now
 
     def consume(self, record: SQSRecord, process: Callable[[], None], *, last_words: Callable[[], str]) -> None:
         """Process one record; returning means that it may be deleted. ``last_words`` tells an earlier attempt's error.
@@ -79,14 +85,22 @@ class QueueConsumer:
             RecordFailedError: the record goes back to the queue.
         """
         try:
-            if _receives(record) > self._max_receive_count:
+            self._process_or_route(record, process, last_words)
+        except ConnectorError as error:
+            self._count_cause(error)
+            self._observer.warn("the message stays where it is", reason=error.reason, detail=str(error))
+            raise RecordFailedError(error.reason) from None
+
+    def _process_or_route(self, record: SQSRecord, process: Callable[[], None], last_words: Callable[[], str]) -> None:
+        try:
+            if _attempts(record) > self._max_receive_count:
                 self._bury_interrupted(record, last_words)
             else:
                 process()
         except RejectedError as error:
             self._count_cause(error)
-            self._observer.count(Metric.OBJECTS_REJECTED)
             self._bury(record, error.reason, str(error))
+            self._observer.count(Metric.OBJECTS_REJECTED)
         except NotReady as error:
             self._postpone(record, error)
         except (RetryableError, FatalError) as error:
@@ -98,33 +112,53 @@ class QueueConsumer:
         self._hide(record, seconds)
 
     def _postpone(self, record: SQSRecord, error: NotReady) -> None:
-        """Put a copy behind a delay: unlike a message that comes back, it does not use up an attempt."""
+        """Put a copy behind a delay: unlike a message that comes back, it does not use up an attempt.
+
+        The copy carries the attempts that did fail, and when the wait began, so that nothing waits for ever.
+        """
+        since = _waiting_since(record)
+        if self._now() - since > _LONGEST_WAIT:
+            self._give_up(record, error)
+            return
         wait = self._retry_delay_seconds if error.wait_seconds is None else error.wait_seconds
         delay = min(max(math.ceil(wait), 0), _LONGEST_POSTPONEMENT)
+        with aws_failures("putting a message back into the queue"):
+            self._client.send_message(
+                QueueUrl=self._queue_url,
+                MessageBody=record.body,
+                DelaySeconds=delay,
+                MessageAttributes={
+                    _FAILED_ATTEMPTS: {"DataType": "Number", "StringValue": str(_attempts(record) - 1)},
+                    _WAITING_SINCE: {"DataType": "Number", "StringValue": f"{since:.3f}"},
+                },
+            )
         self._observer.count(Metric.OBJECTS_POSTPONED)
         self._observer.warn("postponed", reason=error.reason, detail=str(error), delay_seconds=delay)
-        with aws_failures("putting a message back into the queue"):
-            self._client.send_message(QueueUrl=self._queue_url, MessageBody=record.body, DelaySeconds=delay)
+
+    def _give_up(self, record: SQSRecord, error: ConnectorError) -> None:
+        self._bury(record, error.reason, str(error))
+        self._observer.count(Metric.OBJECTS_EXHAUSTED)
 
     def _try_again(self, record: SQSRecord, error: RetryableError | FatalError) -> None:
-        receives = _receives(record)
-        if receives >= self._max_receive_count:
-            self._observer.count(Metric.OBJECTS_EXHAUSTED)
-            self._bury(record, error.reason, str(error))
+        attempts = _attempts(record)
+        if attempts >= self._max_receive_count:
+            self._give_up(record, error)
             return
         wait = error.wait_seconds if isinstance(error, RetryableError) else None
-        delay = self._retry_delay_seconds * 2 ** (receives - 1) if wait is None else wait
+        delay = self._retry_delay_seconds * 2 ** (attempts - 1) if wait is None else wait
         delay = min(max(math.ceil(delay), 0), _LONGEST_DELAY)
+        self._hide(record, delay)
         self._observer.count(Metric.OBJECTS_RETRIED)
         self._observer.warn(
-            "tried again later", reason=error.reason, detail=str(error), receives=receives, delay_seconds=delay
+            "tried again later", reason=error.reason, detail=str(error), attempts=attempts, delay_seconds=delay
         )
-        self._hide(record, delay)
         raise RecordFailedError(error.reason)
 
     def _bury_interrupted(self, record: SQSRecord, last_words: Callable[[], str]) -> None:
-        said = last_words()
-        self._observer.count(Metric.OBJECTS_EXHAUSTED)
+        try:
+            said = last_words()
+        except NotReady:
+            said = ""
         self._bury(
             record,
             "interrupted",
@@ -132,10 +166,9 @@ class QueueConsumer:
             "or could not reach the queue. "
             + (f"The last error that it could report: {said}" if said else "No attempt could report an error."),
         )
+        self._observer.count(Metric.OBJECTS_EXHAUSTED)
 
     def _bury(self, record: SQSRecord, reason: str, detail: str) -> None:
-        self._observer.count(Metric.OBJECTS_GIVEN_UP)
-        self._observer.warn("moved to the dead-letter queue", reason=reason, detail=detail, receives=_receives(record))
         with aws_failures("sending to the dead-letter queue"):
             self._client.send_message(
                 QueueUrl=self._dead_letter_queue_url,
@@ -145,6 +178,8 @@ class QueueConsumer:
                     DETAIL_ATTRIBUTE: {"DataType": "String", "StringValue": _NOT_IN_SQS.sub("\ufffd", detail)[:2000]},
                 },
             )
+        self._observer.count(Metric.OBJECTS_GIVEN_UP)
+        self._observer.warn("moved to the dead-letter queue", reason=reason, detail=detail)
 
     def _hide(self, record: SQSRecord, seconds: float) -> None:
         with aws_failures("hiding a message"):
@@ -163,5 +198,20 @@ class QueueConsumer:
             self._observer.count(Metric.UNLISTED_CODES)
 
 
-def _receives(record: SQSRecord) -> int:
-    return int(record.attributes.approximate_receive_count)
+def _attempts(record: SQSRecord) -> int:
+    """Which attempt this is: those of the message, and those of the messages that it is a copy of."""
+    return int(record.attributes.approximate_receive_count) + int(_number(record, _FAILED_ATTEMPTS) or 0)
+
+
+def _waiting_since(record: SQSRecord) -> float:
+    """When the first message of this line was sent, in seconds since the epoch."""
+    return _number(record, _WAITING_SINCE) or int(record.attributes.sent_timestamp) / 1000
+
+
+def _number(record: SQSRecord, name: str) -> float | None:
+    value = (record.raw_event.get("messageAttributes") or {}).get(name, {}).get("stringValue")
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None

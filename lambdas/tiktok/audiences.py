@@ -8,14 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.errors import TikTokUnavailable
-from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, CustomAudience, UploadedFile
-from lambdas.tiktok.pagination import whole_listing
+from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
+from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CreatedAudience, CustomAudience, UploadedFile
+from lambdas.tiktok.pagination import read_listing
 from lambdas.tiktok.protocol import FileField, Reply, Request
 
 _ROOT = "dmp/custom_audience/"
 _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
 _READ_BYTES = 1 << 20
+_UNKNOWN_ID = {40002, 40007}
 
 
 class AudienceApi:
@@ -49,7 +50,7 @@ class AudienceApi:
         )
         return UploadedFile(_id_in(reply, "file_path", "file/upload"), reply.request_id)
 
-    def list_audiences(self) -> list[CustomAudience]:
+    def list_audiences(self) -> AudienceListing:
         """Every custom audience of the advertiser, own and shared, from all pages (section 3.6).
 
         Raises ConnectorError.
@@ -63,7 +64,8 @@ class AudienceApi:
             }
             return self._client.call(Request("GET", _ROOT + "list/", query=query)).data
 
-        return [_audience(entry) for entry in whole_listing(fetch, identity="audience_id")]
+        entries, is_whole = read_listing(fetch, identity="audience_id")
+        return AudienceListing(tuple(_audience(entry) for entry in entries), is_whole)
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         """One custom audience by its id, or None when TikTok does not know it (section 3.7). Raises ConnectorError."""
@@ -72,7 +74,13 @@ class AudienceApi:
             "custom_audience_ids": json.dumps([audience_id]),
             "history_size": "1",
         }
-        reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
+        try:
+            reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
+        except TikTokRejected as error:
+            # Whether an unknown id is an error or leaves its row out is not documented.
+            if error.code in _UNKNOWN_ID:
+                return None
+            raise
         found = [entry.get("audience_details") for entry in reply.data.get("list") or []]
         return next(
             (_audience(entry) for entry in found if entry and str(entry.get("audience_id")) == audience_id), None

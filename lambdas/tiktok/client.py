@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from lambdas.tiktok.errors import ConnectorError, RetryableError
+from lambdas.tiktok.errors import RetryableError
 from lambdas.tiktok.models import Credentials
-from lambdas.tiktok.protocol import Reply, Request, decipher
+from lambdas.tiktok.protocol import Answer, Reply, Request, decipher
 from lambdas.tiktok.retry import RetryPolicy
 from lambdas.tiktok.transport import Transport
 
@@ -54,11 +54,9 @@ class TikTokClient:
 
         def attempt() -> Reply:
             self._pacer.wait()
-            try:
-                return decipher(self._transport.send(request, self._token), request.path)
-            except ConnectorError as error:
-                # TikTok may quote it.
-                error.args = tuple(str(text).replace(self._token, "…") for text in error.args)
-                raise
+            answer = self._transport.send(request, self._token)
+            # TikTok may quote the token; it goes before a message is cut or otherwise masked.
+            body = answer.body.replace(self._token.encode(), b"token")
+            return decipher(Answer(answer.status, body), request.path)
 
         return self._retry.call(attempt, repeatable=repeatable, sleep=self._sleep, on_retry=self._on_retry)

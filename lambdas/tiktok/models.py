@@ -47,6 +47,14 @@ class CustomAudience:
 
 
 @dataclass(frozen=True)
+class AudienceListing:
+    """The custom audiences that were listed, and whether they certainly are all."""
+
+    audiences: tuple[CustomAudience, ...]
+    is_whole: bool
+
+
+@dataclass(frozen=True)
 class UploadedFile:
     """TikTok's receipt for an uploaded file: 16 characters, usable by the uploading advertiser only (section 3.1)."""
 

@@ -1,4 +1,4 @@
-"""Reads a listing to its end, and makes sure that it is the whole of it."""
+"""Reads a listing to its end, and tells whether it is the whole of it."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ _SCANS = 3
 _LONGEST = 1000  # pages; far above what 400 audiences take, so that a wrong total cannot keep us forever
 
 
-def whole_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: str) -> list[Entry]:
-    """All entries of a paged listing, each once.
+def read_listing(fetch_page: Callable[[int], Mapping[str, Any]], *, identity: str) -> tuple[list[Entry], bool]:
+    """The entries of a paged listing, each once, and whether they are all.
 
     ``fetch_page`` takes a page number from 1 and returns ``data`` with ``list`` and ``page_info`` (API reference
     section 1.3). A deletion between two pages shifts entries forward, over the edge of a page, and a page may come
-    short: so a scan counts only when it has as many entries as every page of it announces.
+    short: so a listing is whole only when it has as many entries as were announced, and the announced number did not
+    fall on the way. (Something new shifts entries back, where they are seen again.)
 
     Raises:
-        TikTokUnavailable: no scan was whole. An incomplete listing is never taken for one that lacks an entry.
+        TikTokUnavailable: a page does not have the documented shape.
     """
+    entries: list[Entry] = []
     for _ in range(_SCANS):
         entries, announced = _scan(fetch_page, identity)
-        if announced == {len(entries)}:
-            return entries
-    raise TikTokUnavailable(
-        f"TikTok's listing was not whole in {_SCANS} readings; it is read again later.", may_have_happened=False
-    )
+        if len(entries) >= announced[0] and announced == sorted(announced):
+            return entries, True
+    return entries, False
 
 
-def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tuple[list[Entry], set[int]]:
+def _scan(fetch_page: Callable[[int], Mapping[str, Any]], identity: str) -> tuple[list[Entry], list[int]]:
     found: dict[str, Entry] = {}
-    announced: set[int] = set()
+    announced: list[int] = []
     for number in range(1, _LONGEST + 1):
         data = fetch_page(number)
         try:
             entries: Sequence[Entry] = data.get("list") or []
             last = int(data["page_info"]["total_page"])
-            announced.add(int(data["page_info"]["total_number"]))
+            announced.append(int(data["page_info"]["total_number"]))
             found.update({str(entry[identity]): entry for entry in entries})
         except (KeyError, TypeError, ValueError, OverflowError):
             raise TikTokUnavailable(

@@ -82,17 +82,17 @@ def decipher(answer: Answer, path: str) -> Reply:
         raise TikTokUnavailable(
             f"TikTok answered {path} with HTTP {answer.status} and no envelope.", may_have_happened=True
         )
+    request_id = _NOT_IN_REQUEST_ID.sub("", str(envelope.get("request_id", "")))[:40]
     if code == 0:
         data = envelope.get("data")
-        return Reply(data if isinstance(data, dict) else {}, str(envelope.get("request_id", "")))
-    raise _error(code, str(envelope.get("message", "")), str(envelope.get("request_id", "")), path)
+        return Reply(data if isinstance(data, dict) else {}, request_id)
+    raise _error(code, str(envelope.get("message", "")), request_id, path)
 
 
 def _error(code: int, message: str, request_id: str, path: str) -> ConnectorError:
     kind, listed = kind_of(code)
     unlisted = "" if listed else " (an unlisted code)"
     said = _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
-    request_id = _NOT_IN_REQUEST_ID.sub("", request_id)[:40]
     text = f"TikTok answered {path} with code {code}{unlisted}: {said} [request {request_id}]"
     error: ConnectorError
     match kind:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.audiences.service import STEP_SECONDS
 from lambdas.contracts import ACTIVATION_HANDLER, METRIC_NAMESPACE, STACK_NAME, Env, Metric, Output
 from lambdas.settings import ActivationSettings
 from test.infrastructure.synthesis import Template, attribute, ref, walk
@@ -46,6 +47,10 @@ def test_the_queue_feeds_the_function_with_the_chosen_concurrency(template_with:
     assert mapping["EventSourceArn"] == attribute(template.queue)
     assert mapping["FunctionName"] == ref(template.only("AWS::Lambda::Function"))
     assert function_of(template)["Environment"]["Variables"][Env.MAX_CONCURRENCY] == "7"
+
+
+def test_the_function_has_time_for_several_steps(template: Template) -> None:
+    assert function_of(template)["Timeout"] >= 4 * STEP_SECONDS
 
 
 def test_a_message_stays_hidden_for_six_times_the_functions_timeout(template: Template) -> None:

@@ -68,7 +68,7 @@ def test_calculate_types_are_taken_in_any_letter_case_and_order_and_only_once() 
     ("key", "least", "most"),
     [
         ("max_invalid_ratio", 0, 1),
-        ("tiktok_requests_per_second", 0.1, 50),
+        ("tiktok_requests_per_second", 0.4, 50),
         ("max_receive_count", 1, 100),
         ("data_retention_days", 1, 3650),
         ("retry_delay_seconds", 1, 900),
@@ -136,3 +136,13 @@ def test_every_answer_has_the_type_that_its_field_declares() -> None:
 
 def test_all_calculate_types_of_the_contract_are_supported_at_first() -> None:
     assert Settings().supported_calculate_types == CALCULATE_TYPES
+
+
+def test_functions_that_share_a_low_rate_may_not_be_many() -> None:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_context({"max_concurrency": 21, "tiktok_requests_per_second": 2})
+
+    [problem] = raised.value.problems
+    assert (problem.key, problem.value) == ("max_concurrency", 21)
+    assert "tiktok_requests_per_second" in problem.expected
+    assert Settings.from_context({"max_concurrency": 20, "tiktok_requests_per_second": 2}).max_concurrency == 20

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lambdas.audiences.rows import check_file
+from lambdas.audiences.service import STEP_SECONDS
 from lambdas.tiktok.protocol import Answer, Request
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
@@ -121,14 +122,7 @@ def test_two_versions_of_one_key_are_two_deliveries(pipeline: Pipeline) -> None:
 def test_a_second_delivery_waits_while_the_first_is_still_at_work(pipeline: Pipeline) -> None:
     version = pipeline.upload(KEY.format("file"), any_audience_file())
     claimed = pipeline.clock.now() + 500
-    pipeline.dynamodb.put_item(
-        TableName="ledger",
-        Item={
-            "pk": {"S": f"object#{version.id}"},
-            "held_by": {"S": "another invocation"},
-            "held_until": {"N": str(claimed)},
-        },
-    )
+    pipeline.hold(version, seconds=500)
 
     pipeline.run()
 
@@ -299,10 +293,92 @@ def test_a_file_that_takes_longer_than_one_function_goes_on_in_the_next(
 
     receipt = pipeline.receipt(version)
     assert receipt is not None
-    assert receipt["attempts"] > pipeline.settings.max_receive_count
+    assert receipt["attempts"] == 1, "nothing failed"
+    assert pipeline.invocations > pipeline.settings.max_receive_count
     assert len(pipeline.calls("file/upload/")) == len(receipt["parts"]) == 45
     [audience] = pipeline.audiences()
     assert audience["members_sha256"] == members_digest(hashes)
+
+
+def test_a_replay_of_what_was_delivered_leaves_its_receipt_alone(pipeline: Pipeline) -> None:
+    version = pipeline.upload(KEY.format("file"), any_audience_file())
+    pipeline.run()
+    pipeline.change_settings(supported_calculate_types=frozenset({"PHONE_SHA256"}))
+
+    pipeline.send(notification_of(version))
+    pipeline.run()
+
+    receipt = pipeline.receipt(version)
+    assert receipt is not None
+    assert receipt["status"] == "delivered"
+    assert not pipeline.queue.dead_letters
+
+
+def test_files_that_wait_for_one_another_do_not_forgive_each_others_failures(
+    pipeline: Pipeline, tiktok: EmulatorServer
+) -> None:
+    pipeline.upload(KEY.format("base"), any_audience_file())
+    pipeline.run()
+    tiktok.tell("faults", [{"path": "update", "times": 10_000, "kind": "code", "code": 50000}])
+    for number in range(4):
+        version = pipeline.upload(KEY.format(number), any_audience_file())
+        # Another delivery of the same object, which has to wait whenever the first is at work.
+        pipeline.send(notification_of(version))
+        pipeline.hold(version, seconds=300)
+
+    pipeline.run(most_deliveries=400)
+
+    assert len(pipeline.queue.dead_letters) == 8
+
+
+def test_an_object_that_kills_the_function_is_interrupted_although_its_notification_came_twice(
+    pipeline: Pipeline,
+) -> None:
+    version = pipeline.upload(KEY.format("file"), any_audience_file())
+    pipeline.send(notification_of(version))
+    for _ in range(600):
+        if not pipeline.queue.messages:
+            break
+        message = min(pipeline.queue.messages.values(), key=lambda each: each.visible_at)
+        pipeline.clock.move_to(message.visible_at)
+        pipeline.arm(Tripwire(kill_at=9))
+        pipeline.deliver(message)
+
+    assert [letter.reason for letter in pipeline.queue.dead_letters] == ["interrupted"] * 2
+
+
+def test_files_that_tiktok_always_forgets_end_in_the_dead_letters(pipeline: Pipeline, tiktok: EmulatorServer) -> None:
+    pipeline.upload(KEY.format("base"), any_audience_file())
+    pipeline.run()
+    tiktok.tell("faults", [{"path": "update", "times": 10_000, "kind": "code", "code": 40905}])
+    pipeline.upload(KEY.format("file"), any_audience_file())
+
+    pipeline.run()
+
+    [letter] = pipeline.queue.dead_letters
+    assert letter.reason == "file_expired"
+
+
+def test_a_function_without_time_for_one_step_ends_instead_of_turning_in_circles(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("test.support.pipeline.FUNCTION_SECONDS", STEP_SECONDS - 10)
+    pipeline.upload(KEY.format("file"), any_audience_file())
+
+    pipeline.run()
+
+    [letter] = pipeline.queue.dead_letters
+    assert letter.reason == "not_ready"
+
+
+def test_a_rejected_file_forgets_its_parts_with_its_plan(pipeline: Pipeline, tiktok: EmulatorServer) -> None:
+    tiktok.tell("faults", [{"path": "create", "kind": "code", "code": 40002}])
+    version = pipeline.upload(KEY.format("file"), any_audience_file())
+    pipeline.run()
+
+    [item] = [item for item in pipeline.dynamodb.scan(TableName="ledger")["Items"] if version.id in str(item["pk"])]
+    document = json.loads(item["document"]["S"])
+    assert (document["state"], document["check"], document["uploads"]) == ("rejected", None, [])
 
 
 def test_a_missing_scope_goes_back_to_the_queue_and_then_says_what_is_missing(

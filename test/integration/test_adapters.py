@@ -18,12 +18,19 @@ from lambdas.aws.secret import SecretCredentials
 from lambdas.objects import UNVERSIONED, ObjectVersion
 from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.errors import CredentialsNotSet, FatalError, InvalidInput, RetryableError, TikTokUnavailable
+from lambdas.tiktok.errors import (
+    CredentialsNotSet,
+    FatalError,
+    InvalidInput,
+    RetryableError,
+    TikTokRejected,
+    TikTokUnavailable,
+)
 from lambdas.tiktok.models import CalculateType, Credentials
 from lambdas.tiktok.protocol import Answer, Request
 from test.support.pipeline import REGION
 
-TOKEN = "a-token-of-words"  # noqa: S105 - not one
+TOKEN = "secret-12345678901-words"  # noqa: S105 - not one
 
 
 @pytest.fixture(autouse=True)
@@ -184,10 +191,28 @@ def test_an_upload_that_succeeds_without_a_file_path_is_not_taken_for_one() -> N
 def test_a_listed_audience_of_odd_values_does_no_harm(row: Any) -> None:
     listing = {"list": [{"audience_id": "1", **row}], "page_info": {"total_number": 1, "total_page": 1}}
 
-    [audience] = api_that_hears(data=listing).list_audiences()
+    [audience] = api_that_hears(data=listing).list_audiences().audiences
 
     assert audience.name == ""
     assert audience.calculate_type == ""
+
+
+@pytest.mark.parametrize("answer", [{"data": {"list": []}}, {"code": 40002}, {"code": 40007}])
+def test_an_id_that_tiktok_does_not_know_is_no_audience_however_it_says_so(answer: Any) -> None:
+    assert api_that_hears(**answer).find_audience("1") is None
+
+
+def test_another_error_is_not_taken_for_an_unknown_id() -> None:
+    with pytest.raises(TikTokRejected):
+        api_that_hears(code=40300).find_audience("1")
+
+
+@pytest.mark.parametrize("place", [0, 270, 290, 299])
+def test_no_piece_of_a_token_is_left_where_a_message_is_cut(place: int) -> None:
+    with pytest.raises(TikTokRejected) as raised:
+        api_that_hears(code=40002, message="x" * place + TOKEN).list_audiences()
+
+    assert TOKEN[:6] not in str(raised.value)
 
 
 def test_a_token_that_tiktok_quotes_goes_no_further() -> None:

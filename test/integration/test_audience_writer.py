@@ -6,23 +6,32 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from lambdas.audiences.audience_writer import LEASE_SECONDS, SETTLE_SECONDS, AudienceWriter
+from lambdas.audiences.audience_writer import SETTLE_SECONDS, AudienceWriter
 from lambdas.audiences.domain import Target
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.ledger import DynamoLedger
 from lambdas.tiktok.errors import CreateUnsettled, InvalidInput, NotReady, TikTokRejected, TikTokUnavailable
-from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, CustomAudience, UploadedFile
+from lambdas.tiktok.models import (
+    Action,
+    AudienceListing,
+    CalculateType,
+    CreatedAudience,
+    CustomAudience,
+    UploadedFile,
+)
 from test.support.clocks import FakeClock
 from test.support.crashes import Killed
 from test.support.pipeline import REGION, TABLE
 
 NAME = "Foodies"
+SECONDS_LEFT = 200.0
 TARGET = Target(NAME, CalculateType.EMAIL_SHA256)
 ADVERTISER = "7000000000000000001"
 LOST = TikTokUnavailable("cut off", may_have_happened=True)
@@ -36,6 +45,7 @@ class FakeTikTok:
         self.clock = clock
         self.lag = lag
         self.knows_by_id = knows_by_id
+        self.is_whole = True
         self.audiences: dict[str, tuple[CustomAudience, float]] = {}
         self.applied: dict[str, list[str]] = {}
         self.on_create: Callable[[Callable[[], None]], None] = lambda commit: commit()
@@ -51,10 +61,10 @@ class FakeTikTok:
     def upload_file(self, content: Any, *, name: str, calculate_type: CalculateType) -> UploadedFile:
         raise NotImplementedError
 
-    def list_audiences(self) -> list[CustomAudience]:
+    def list_audiences(self) -> AudienceListing:
         shown = [audience for audience, since in self.audiences.values() if self.clock.now() - since >= self.lag]
         self.on_list()
-        return shown
+        return AudienceListing(tuple(shown), self.is_whole)
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         return self.audiences[audience_id][0] if self.knows_by_id and audience_id in self.audiences else None
@@ -95,14 +105,16 @@ class Scene:
         self.clock = clock
         self.tiktok = FakeTikTok(clock, **tiktok)
         self.ledger = DynamoLedger(dynamodb, table=TABLE, prefix="audience#", now=clock.now)
-        self.writer = AudienceWriter(self.tiktok, self.ledger, clock, advertiser_id=ADVERTISER)
+        self.writer = AudienceWriter(
+            self.tiktok, self.ledger, clock, advertiser_id=ADVERTISER, seconds_left=lambda: SECONDS_LEFT
+        )
 
     def append(self, path: str, owner: str = "object") -> Any:
         return self.writer.append(TARGET, [path], owner=owner)
 
     def append_later(self, path: str, owner: str) -> None:
         """As the queue would: again after the wait, while the outcome of a create is unknown."""
-        for _ in range(50):
+        for _ in range(100):
             try:
                 self.append(path, owner)
                 return
@@ -159,7 +171,7 @@ def test_a_writer_whose_lease_ran_out_while_it_listed_does_not_create(scene: Cal
 
     def somebody_else_comes_and_goes() -> None:
         here.tiktok.on_list = lambda: None
-        here.clock.sleep(LEASE_SECONDS + 1)
+        here.clock.sleep(SECONDS_LEFT + 1)
         here.append("b", "second")
 
     here.tiktok.on_list = somebody_else_comes_and_goes
@@ -177,8 +189,8 @@ def test_a_writer_that_was_overtaken_does_not_release_the_others_lease(scene: Ca
 
     def somebody_else_comes_and_stays() -> None:
         here.tiktok.on_list = lambda: None
-        here.clock.sleep(LEASE_SECONDS + 1)
-        here.ledger.claim(key, owner="second", seconds=LEASE_SECONDS)
+        here.clock.sleep(SECONDS_LEFT + 1)
+        here.ledger.claim(key, owner="second", seconds=SECONDS_LEFT)
 
     here.tiktok.on_list = somebody_else_comes_and_stays
     with pytest.raises(NotReady):
@@ -188,7 +200,7 @@ def test_a_writer_that_was_overtaken_does_not_release_the_others_lease(scene: Ca
         here.ledger.claim(key, owner="third", seconds=1)
 
 
-@pytest.mark.parametrize("lag", [0, SETTLE_SECONDS / 2, 600])
+@pytest.mark.parametrize("lag", [0, SETTLE_SECONDS / 2, SETTLE_SECONDS + 2, 600])
 def test_an_audience_that_we_made_is_found_however_late_it_shows_up(scene: Callable[..., Scene], lag: float) -> None:
     here = scene(lag=lag)
     here.append("a", "first")
@@ -233,7 +245,7 @@ def test_a_create_without_an_answer_makes_one_audience_whoever_comes_next(
     assert here.files == [["a", "b"]]
 
 
-@pytest.mark.parametrize("lag", [0, LEASE_SECONDS + SETTLE_SECONDS - 10])
+@pytest.mark.parametrize("lag", [0, SECONDS_LEFT + SETTLE_SECONDS - 10])
 @pytest.mark.parametrize("committed", [True, False])
 def test_a_death_in_a_create_makes_one_audience_whoever_comes_next(
     scene: Callable[..., Scene], lag: float, committed: bool, monkeypatch: pytest.MonkeyPatch
@@ -289,6 +301,27 @@ def test_a_create_that_certainly_did_not_happen_leaves_no_wait_behind(
         here.append("a", "first")
 
     assert here.append("a", "first").action == "CREATE"
+
+
+def test_an_audience_that_was_renamed_at_tiktok_is_not_the_one_of_the_name(scene: Callable[..., Scene]) -> None:
+    here = scene(lag=600)
+    here.append("a", "first")
+    [(audience_id, (audience, since))] = here.tiktok.audiences.items()
+    here.tiktok.audiences[audience_id] = replace(audience, name="renamed"), since
+
+    assert here.append("b", "second").action == "CREATE"
+    assert here.files == [["a"], ["b"]]
+
+
+def test_a_list_that_is_not_whole_shows_what_is_there_but_not_what_is_missing(scene: Callable[..., Scene]) -> None:
+    here = scene()
+    here.tiktok.is_whole = False
+
+    with pytest.raises(TikTokUnavailable):
+        here.append("a", "first")
+    here.tiktok.add()
+
+    assert here.append("a", "first").action == "APPEND"
 
 
 def test_an_audience_that_another_advertiser_shares_is_not_ours(scene: Callable[..., Scene]) -> None:

@@ -23,16 +23,7 @@ MARKED_ADDRESS = "marked.jane.doe@example.com"
 
 def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Message) -> dict[str, Any]:
     monkeypatch.setattr(handler, "_application", lambda: pipeline.application)
-    records = [
-        {
-            "messageId": message.id,
-            "receiptHandle": message.id,
-            "body": message.body,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "eventSource": "aws:sqs",
-        }
-        for message in messages
-    ]
+    records = [message.as_record() for message in messages]
     context: Any = Context(pipeline.clock, 1)
     answer: dict[str, Any] = dict(handler.handle({"Records": records}, context))
     return answer

@@ -38,6 +38,25 @@ class Message:
     receives: int = 0
     visible_at: float = 0.0
     id: str = ""
+    sent_at: float = 0.0
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    def as_record(self) -> dict[str, Any]:
+        """As Lambda hands it to the function."""
+        return {
+            "messageId": self.id,
+            "receiptHandle": self.id,
+            "body": self.body,
+            "eventSource": "aws:sqs",
+            "attributes": {
+                "ApproximateReceiveCount": str(max(self.receives, 1)),
+                "SentTimestamp": str(int(self.sent_at * 1000)),
+            },
+            "messageAttributes": {
+                name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+                for name, value in self.attributes.items()
+            },
+        }
 
 
 @dataclass
@@ -58,11 +77,12 @@ class Queue:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     _count: int = 0
 
-    def put(self, body: str, *, delay: float = 0) -> None:
+    def put(self, body: str, *, delay: float = 0, attributes: dict[str, Any] | None = None) -> None:
         """Add a message."""
         self._count += 1
         name = f"message-{self._count}"
-        self.messages[name] = Message(body, visible_at=self.clock.now() + delay, id=name)
+        now = self.clock.now()
+        self.messages[name] = Message(body, visible_at=now + delay, id=name, sent_at=now, attributes=attributes or {})
 
     def send_message(
         self,
@@ -75,7 +95,7 @@ class Queue:
         """SQS's call, for either queue."""
         assert 0 <= DelaySeconds <= 900
         if QueueUrl == "queue":
-            self.put(MessageBody, delay=DelaySeconds)
+            self.put(MessageBody, delay=DelaySeconds, attributes=MessageAttributes)
             return
         assert QueueUrl == "dead-letters"
         attributes = {name: value["StringValue"] for name, value in (MessageAttributes or {}).items()}
@@ -92,7 +112,7 @@ class Context:
     """What Lambda tells a function of its invocation."""
 
     function_name = "activation"
-    memory_limit_in_mb = 512
+    memory_limit_in_mb = 1024
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:activation"
 
     def __init__(self, clock: FakeClock, number: int) -> None:
@@ -145,7 +165,7 @@ class Pipeline:
             }
         )
         self._read_seconds = read_seconds
-        self._invocations = 0
+        self.invocations = 0
         self.application = self._cold_start()
 
     def change_settings(self, **changes: Any) -> None:
@@ -177,6 +197,17 @@ class Pipeline:
         for letter in letters:
             self.send(letter.body)
 
+    def hold(self, version: ObjectVersion, *, seconds: float) -> None:
+        """As if another invocation were at work on this object."""
+        self.dynamodb.put_item(
+            TableName=TABLE,
+            Item={
+                "pk": {"S": f"object#{version.id}"},
+                "held_by": {"S": "another invocation"},
+                "held_until": {"N": str(self.clock.now() + seconds)},
+            },
+        )
+
     def run(self, *, most_deliveries: int = 200) -> None:
         """Deliver until the queue is empty, moving the clock on to whatever becomes visible next."""
         for _ in range(most_deliveries):
@@ -191,16 +222,9 @@ class Pipeline:
         """One invocation for one message. A killed function leaves it hidden for as long as it was held."""
         message.receives += 1
         message.visible_at = self.clock.now() + 6 * FUNCTION_SECONDS
-        record = SQSRecord(
-            {
-                "messageId": message.id,
-                "receiptHandle": message.id,
-                "body": message.body,
-                "attributes": {"ApproximateReceiveCount": str(message.receives)},
-            }
-        )
-        self._invocations += 1
-        context: Any = Context(self.clock, self._invocations)
+        record = SQSRecord(message.as_record())
+        self.invocations += 1
+        context: Any = Context(self.clock, self.invocations)
         try:
             self.application.process(record, context, self.application.new_activation())
         except RecordFailedError:

@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENTRIES = set(re.findall(r"^### (\w+)$", RUNBOOK, flags=re.MULTILINE))
-# Classes that only sort, and waits: no dead letter carries these.
-NEVER_BURIED = {"connector_error", "retryable", "rejected", "invalid_input", "not_ready"}
+# Classes that only sort: nothing is raised under these names.
+NEVER_BURIED = {"connector_error", "retryable", "rejected", "invalid_input"}
 
 
 def reasons_in(source: str) -> set[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from botocore.exceptions import ClientError
 
 from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError
 from lambdas.contracts import Metric
@@ -19,6 +20,8 @@ from lambdas.tiktok.errors import (
     TokenRejected,
     UnexpectedError,
 )
+
+NOW = 1_800_000_000.0
 
 
 class FakeSqs:
@@ -50,6 +53,7 @@ class Bench:
         sqs: Any = FakeSqs()
         self.sqs = sqs
         self.observer = FakeObserver()
+        self.last_words: Callable[[], str] | None = None
         self.consumer = QueueConsumer(
             self.sqs,
             queue_url="queue",
@@ -57,25 +61,45 @@ class Bench:
             max_receive_count=5,
             retry_delay_seconds=15,
             observer=self.observer,
+            now=lambda: NOW,
         )
 
-    def consume(self, process: Callable[[], None], *, receives: int = 1, body: str = "body", said: str = "") -> bool:
+    def consume(
+        self,
+        process: Callable[[], None],
+        *,
+        receives: int = 1,
+        body: str = "body",
+        said: str = "",
+        attributes: dict[str, str] | None = None,
+    ) -> bool:
         """Whether the message may be deleted."""
         record = SQSRecord(
-            {"receiptHandle": "handle", "body": body, "attributes": {"ApproximateReceiveCount": str(receives)}}
+            {
+                "receiptHandle": "handle",
+                "body": body,
+                "attributes": {
+                    "ApproximateReceiveCount": str(receives),
+                    "SentTimestamp": str(int((NOW - 60) * 1000)),
+                },
+                "messageAttributes": {
+                    name: {"dataType": "Number", "stringValue": value} for name, value in (attributes or {}).items()
+                },
+            }
         )
         try:
-            self.consumer.consume(record, process, last_words=lambda: said)
+            self.consumer.consume(record, process, last_words=self.last_words or (lambda: said))
         except RecordFailedError:
             return False
         return True
 
     @property
     def buried(self) -> list[tuple[str, str]]:
+        """Reason and detail; a copy that was put back is told by empty ones."""
         return [
             (
-                message["MessageAttributes"]["reason"]["StringValue"],
-                message["MessageAttributes"]["detail"]["StringValue"],
+                message["MessageAttributes"].get("reason", {}).get("StringValue", ""),
+                message["MessageAttributes"].get("detail", {}).get("StringValue", ""),
             )
             for message in self.sqs.sent
         ]
@@ -131,8 +155,40 @@ def test_waiting_for_something_else_uses_up_no_attempt(
 ) -> None:
     assert bench.consume(raising(NotReady("busy", wait_seconds=wait)), receives=receives, body="as it came")
 
-    assert bench.sqs.sent == [{"QueueUrl": "queue", "MessageBody": "as it came", "DelaySeconds": delay}]
+    [copy] = bench.sqs.sent
+    assert (copy["QueueUrl"], copy["MessageBody"], copy["DelaySeconds"]) == ("queue", "as it came", delay)
+    assert copy["MessageAttributes"] == {
+        "failed_attempts": {"DataType": "Number", "StringValue": str(receives - 1)},
+        "waiting_since": {"DataType": "Number", "StringValue": f"{NOW - 60:.3f}"},
+    }
     assert bench.observer.counted == [Metric.OBJECTS_POSTPONED]
+
+
+def test_a_copy_goes_on_counting_where_its_original_was(bench: Bench) -> None:
+    carried = {"failed_attempts": "3", "waiting_since": str(NOW - 1000)}
+
+    assert bench.consume(raising(NotReady("busy")), receives=2, attributes=carried)
+    assert bench.sqs.sent[0]["MessageAttributes"]["failed_attempts"]["StringValue"] == "4"
+    assert bench.sqs.sent[0]["MessageAttributes"]["waiting_since"]["StringValue"] == f"{NOW - 1000:.3f}"
+
+    assert bench.consume(raising(RateLimited("d", reason="r")), receives=2, attributes=carried)
+    assert bench.buried[1:] == [("r", "d")]
+
+    assert bench.consume(lambda: pytest.fail("tried again"), receives=3, attributes=carried)
+    assert bench.buried[2:][0][0] == "interrupted"
+
+
+def test_nothing_waits_for_more_than_a_day(bench: Bench) -> None:
+    assert bench.consume(raising(NotReady("busy")), attributes={"waiting_since": str(NOW - 86_401)})
+
+    assert bench.buried == [("not_ready", "busy")]
+
+
+@pytest.mark.parametrize("value", ["", "nan", "inf", "many"])
+def test_attributes_that_we_did_not_write_are_not_believed(bench: Bench, value: str) -> None:
+    assert not bench.consume(raising(RateLimited("d")), attributes={"failed_attempts": value, "waiting_since": value})
+
+    assert bench.sqs.hidden_for == [15]
 
 
 @pytest.mark.parametrize("error", [RateLimited("d", reason="r"), TokenRejected("d", reason="r")])
@@ -189,11 +245,24 @@ def test_a_detail_that_sqs_would_not_take_is_made_to_fit(bench: Bench) -> None:
     detail.encode()
 
 
-def test_a_failure_to_bury_keeps_the_message(bench: Bench) -> None:
-    def broken(**_: Any) -> None:
-        raise ConnectionError
+@pytest.mark.parametrize("error", [InvalidInput("d"), NotReady("d")])
+def test_a_message_that_can_be_put_nowhere_stays_and_the_cause_is_counted(bench: Bench, error: Exception) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "m"}}, "SendMessage")
 
-    bench.sqs.send_message = broken
+    bench.sqs.send_message = denied
 
-    with pytest.raises(ConnectionError):
-        bench.consume(raising(InvalidInput("d")))
+    assert not bench.consume(raising(error))
+
+    assert bench.observer.counted == [Metric.MISCONFIGURED]
+    assert "AccessDenied" in str(bench.observer.warned)
+
+
+def test_a_used_up_message_is_buried_although_another_delivery_is_at_work(bench: Bench) -> None:
+    def at_work() -> str:
+        raise NotReady("busy")
+
+    bench.last_words = at_work
+
+    assert bench.consume(lambda: None, receives=6)
+    assert bench.buried[0][0] == "interrupted"

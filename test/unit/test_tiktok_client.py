@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.tiktok.errors import RateLimited, RetryableError, TikTokRejected, TikTokUnavailable
-from lambdas.tiktok.pagination import whole_listing
+from lambdas.tiktok.pagination import read_listing
 from lambdas.tiktok.rate import RequestPacer
 from lambdas.tiktok.retry import RetryPolicy
 from test.support.clocks import FakeClock
@@ -115,27 +115,39 @@ def pages(
     return fetch
 
 
-def ids(entries: list[Mapping[str, Any]]) -> list[str]:
-    return [entry["id"] for entry in entries]
+def listed(fetch: Callable[[int], Mapping[str, Any]]) -> tuple[list[str], bool]:
+    entries, is_whole = read_listing(fetch, identity="id")
+    return [entry["id"] for entry in entries], is_whole
 
 
 def test_every_page_is_read() -> None:
-    assert ids(whole_listing(pages(["a", "b"], ["c"], ["d"]), identity="id")) == ["a", "b", "c", "d"]
+    assert listed(pages(["a", "b"], ["c"], ["d"])) == (["a", "b", "c", "d"], True)
 
 
 def test_an_empty_listing_is_empty() -> None:
-    assert whole_listing(pages([]), identity="id") == []
+    assert listed(pages([])) == ([], True)
 
 
 @pytest.mark.parametrize("last", [1, 2, 50])
-def test_a_listing_with_fewer_entries_than_it_announces_is_an_error(last: int) -> None:
-    with pytest.raises(TikTokUnavailable):
-        whole_listing(pages(["a"], total=99, last=last), identity="id")
+def test_a_listing_with_fewer_entries_than_it_announces_is_not_whole(last: int) -> None:
+    assert listed(pages(["a"], total=99, last=last)) == (["a"], False)
 
 
 def test_an_empty_page_in_the_middle_is_not_the_end() -> None:
-    with pytest.raises(TikTokUnavailable):
-        whole_listing(pages(["a", "b"], [], ["c"], total=5), identity="id")
+    assert listed(pages(["a", "b"], [], ["c"], total=5)) == (["a", "b"], False)
+
+
+def test_something_new_between_two_pages_hides_nothing() -> None:
+    states = iter([["c", "b", "a"], ["d", "c", "b", "a"]])
+
+    def fetch(number: int) -> Mapping[str, Any]:
+        current = next(states)
+        return {
+            "list": [{"id": entry} for entry in current[(number - 1) * 2 : number * 2]],
+            "page_info": {"total_number": len(current), "total_page": 2},
+        }
+
+    assert listed(fetch) == (["c", "b", "a"], True)
 
 
 def test_a_listing_from_which_something_was_deleted_while_it_was_read_is_read_again() -> None:
@@ -150,7 +162,9 @@ def test_a_listing_from_which_something_was_deleted_while_it_was_read_is_read_ag
             "page_info": {"total_number": len(current), "total_page": (len(current) + 1) // 2},
         }
 
-    assert "c" in ids(whole_listing(fetch, identity="id"))
+    entries, is_whole = listed(fetch)
+    assert is_whole
+    assert "c" in entries
 
 
 def test_a_listing_that_keeps_changing_is_never_taken_for_whole() -> None:
@@ -159,8 +173,7 @@ def test_a_listing_that_keeps_changing_is_never_taken_for_whole() -> None:
     def fetch(_: int) -> Mapping[str, Any]:
         return {"list": [{"id": str(next(number))}], "page_info": {"total_number": 5, "total_page": 1}}
 
-    with pytest.raises(TikTokUnavailable):
-        whole_listing(fetch, identity="id")
+    assert not listed(fetch)[1]
 
 
 @pytest.mark.parametrize(
@@ -175,4 +188,4 @@ def test_a_listing_that_keeps_changing_is_never_taken_for_whole() -> None:
 )
 def test_a_listing_of_another_shape_is_an_error(data: Mapping[str, Any]) -> None:
     with pytest.raises(TikTokUnavailable):
-        whole_listing(lambda _: data, identity="id")
+        read_listing(lambda _: data, identity="id")
