@@ -116,7 +116,8 @@ class QueueConsumer:
 
         The copy carries the attempts that did fail, and when the wait began, so that nothing waits for ever.
         """
-        since = _waiting_since(record)
+        # Not since it was sent: in a long backlog, its first wait may come days later.
+        since = _number(record, _WAITING_SINCE) or self._now()
         if self._now() - since > _LONGEST_WAIT:
             self._give_up(record, error)
             return
@@ -201,11 +202,6 @@ class QueueConsumer:
 def _attempts(record: SQSRecord) -> int:
     """Which attempt this is: those of the message, and those of the messages that it is a copy of."""
     return int(record.attributes.approximate_receive_count) + int(_number(record, _FAILED_ATTEMPTS) or 0)
-
-
-def _waiting_since(record: SQSRecord) -> float:
-    """When the first message of this line was sent, in seconds since the epoch."""
-    return _number(record, _WAITING_SINCE) or int(record.attributes.sent_timestamp) / 1000
 
 
 def _number(record: SQSRecord, name: str) -> float | None:
