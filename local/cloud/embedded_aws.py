@@ -163,14 +163,8 @@ class EmbeddedAws:
             self._state_file.unlink(missing_ok=True)
 
     def _end_process(self) -> None:
-        if self.process is not None:
-            self.process.stop()
-            self.process = None
-        if self._child is not None:
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-            self._child.wait()
-            self._child = None
+        processes.end(self.process, self._child)
+        self.process = self._child = None
 
     def __enter__(self) -> Self:
         return self.start()

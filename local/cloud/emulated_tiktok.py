@@ -79,14 +79,8 @@ class EmulatedTikTok:
         return self.process is not None and self.process.is_running()
 
     def stop(self) -> None:
-        if self.process is not None:
-            self.process.stop()
-            self.process = None
-        if self._child is not None:
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-            self._child.wait()
-            self._child = None
+        processes.end(self.process, self._child)
+        self.process = self._child = None
 
     @property
     def url(self) -> str:

@@ -86,6 +86,16 @@ def start(
     return BackgroundProcess(child.pid, began), child
 
 
+def end(process: BackgroundProcess | None, child: subprocess.Popen[bytes] | None) -> None:
+    """Stop what `start` started, and reap it where it is our own child."""
+    if process is not None:
+        process.stop()
+    if child is not None:
+        if child.stdin is not None:
+            child.stdin.close()
+        child.wait()
+
+
 def _signal_group(group: int, number: signal.Signals) -> None:
     try:
         os.killpg(group, number)
