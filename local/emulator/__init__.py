@@ -1,4 +1,4 @@
-"""A TikTok API for Business that answers on this machine, for custom audiences made of customer files.
+"""A TikTok API for Business that answers on this machine, for custom audiences, from files and streamed.
 
 It is a judge: it imports nothing of the connector, so that a wrong value cannot be wrong on both sides. Start it with
 ``python -m local.emulator --port 8700`` or, inside a test, with ``local.emulator.server.EmulatorServer``.
@@ -12,6 +12,7 @@ Documented by TikTok
 - Every answer has code, message, request_id and data; success is code 0 with the text OK (section 1.3).
 - Errors of the API come with HTTP status 200 and a code other than 0 (section 1.4).
 - Limits hold for each app over all endpoints: 10 a second, 600 a minute, 864,000 a day, then 40100 (section 1.6).
+- Streaming has limits of its own: 10,000 a second, 600,000 a minute, 864,000,000 a day (section 1.6).
 - A missing scope is 40001 (section 2.3).
 - The signature of an upload is the MD5 of the exact bytes; the file name ends in .csv or .txt; 250 MB (section 3.1).
 - calculate_type is a strict enumeration; create and list do not know MAID_SHA256 and MAID_MD5 (section 3.2).
@@ -26,9 +27,13 @@ Documented by TikTok
 - When audience_sub_type is present in update, all its other changes are ignored (section 3.5).
 - page_size is 1 to 100 and 10 by default (section 3.6).
 - is_expiring means that the audience expires within 60 days; an expired one is not valid (sections 3.4 and 3.6).
-- create answers custom_audience_id, list and get answer audience_id; get says type, list says
+- create answers custom_audience_id; list, get and segment/audience answer audience_id; get says type, list says
   audience_type (section 3.7).
 - delete takes 1 to 100 ids (section 3.8).
+- A segment audience is a "Partner" of MULTIPLE_TYPES and begins empty, with a history entry "create" of "0"; its name
+  is cut to 67 characters and "..." if it is longer than 70 (sections 3.7 and 4.1).
+- id_schema names up to six kinds of identifiers, in any order, none twice; a person without one has {} (section 4.2).
+- The audiences of a mapping belong to one of advertiser_ids (section 4.2).
 
 Guessed
 -------
@@ -56,6 +61,15 @@ Guessed
 - An update that names no change is 40002; action is checked even without file_paths (section 3.5).
 - The 401st audience is 40002; unknown ids are 40002 in update and delete, and left out by get (section 9.4).
 - advertiser/info takes at most 100 ids; most of its fields are null (section 2.2).
+- segment/audience deletes only segment audiences, at once; an update with file_paths on one is 40002 (section 4.1).
+- A mapping is carried out whole or refused whole with 40002. Each person has exactly as many elements as id_schema, and
+  at least one identifier; an unknown audience, or one made of files, is invalid (sections 4.2 and 9.5).
+- A mapping holds at most 10,000 people and 10 MB; advertiser_ids at most 100 (section 4.2 records no limit).
+- The action of a mapping and the names in id_schema may be in any letter case (section 4.2 knows lower case of both).
+- Adding twice and deleting what is absent are successes. Each identifier counts once in each slot (section 9.5).
+- No minimum keeps a mapping from being carried out, but an audience that it leaves below the minimum is not valid.
+- Mappings show like updates, those of one second together, and leave no entry in the history (section 9.5).
+- Calls to the Streaming API do not count against the limits over all endpoints (section 1.6).
 - delete is all or nothing and takes effect at once (section 9.4).
 - list is ordered from the newest; a page beyond the end is an empty list; no audiences make 0 pages (section 9.4).
 - The actions in the history are create, append, remove, replace and rename; action_detail is the number of different

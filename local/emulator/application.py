@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import advertiser_api, console, custom_audience_api
+from . import advertiser_api, console, custom_audience_api, segment_api
 from .answers import INJECTED_MESSAGES, ApiError, Code, Json, envelope
 from .calls import Call, form_call, json_call, query_call
 from .control_plane import PREFIX as CONTROL_PREFIX
@@ -48,6 +48,8 @@ class Endpoint:
     content: Content
     scope: Scope
     answer: Callable[[World, Call], Json]
+    streaming: bool = False
+    """Whether the rate limits of the Streaming API hold (API reference section 1.6)."""
 
     @property
     def method(self) -> str:
@@ -62,6 +64,8 @@ ENDPOINTS = {
     "dmp/custom_audience/delete": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, custom_audience_api.delete_audiences),
     "dmp/custom_audience/list": Endpoint(Content.QUERY, Scope.READ_AUDIENCES, custom_audience_api.list_audiences),
     "dmp/custom_audience/get": Endpoint(Content.QUERY, Scope.READ_AUDIENCES, custom_audience_api.get_audiences),
+    "segment/audience": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.change_segment, streaming=True),
+    "segment/mapping": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.map_identifiers, streaming=True),
     "advertiser/info": Endpoint(Content.QUERY, Scope.READ_ADVERTISERS, advertiser_api.advertiser_info),
     "oauth2/advertiser/get": Endpoint(Content.QUERY, Scope.READ_ADVERTISERS, advertiser_api.authorised_advertisers),
 }
@@ -115,7 +119,7 @@ class Application:
         world = self.world
         with world.lock:
             token = world.authenticate(request.headers.get("Access-Token", ""))
-            world.admit(token, endpoint.scope)
+            world.admit(token, endpoint.scope, streaming=endpoint.streaming)
             largest = world.settings.max_file_size_bytes
         content_type = request.headers.get("Content-Type", "")
         if endpoint.content is Content.QUERY:

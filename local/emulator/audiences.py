@@ -5,6 +5,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import ClassVar
 
 from .settings import Settings
 
@@ -50,6 +51,10 @@ class HistoryEntry:
 @dataclass
 class Audience:
     """The membership changes at once; the appearance follows when the change has been processed."""
+
+    audience_type: ClassVar[str] = "Customer File Audience"
+    """The text by which list and get tell what it is made of (API reference section 3.6)."""
+    takes_files: ClassVar[bool] = True
 
     audience_id: str
     advertiser_id: str
@@ -151,6 +156,9 @@ class Audience:
     def _shortcoming(self, calculate_types: Sequence[str], settings: Settings) -> str | None:
         if not self.accepts(calculate_types):
             return f"The files are not of the audience's calculate_type {self.calculate_type}."
+        return self._too_small(settings)
+
+    def _too_small(self, settings: Settings) -> str | None:
         if _matched(len(self.members), settings) < settings.minimum_audience_size:
             return f"The audience has fewer than {settings.minimum_audience_size} matched users."
         return None
@@ -160,14 +168,22 @@ class Audience:
         self._revision += 1
 
     def _append(self, given: set[bytes]) -> None:
-        # Seeded audiences share one frozen set; only a set of its own may grow in place.
-        members = self.members if isinstance(self.members, set) else set(self.members)
+        members = self._own_members()
         members |= given
         self._set_members(members)
+
+    def _own_members(self) -> set[bytes]:
+        # Seeded audiences share one frozen set; only a set of its own may grow in place.
+        return self.members if isinstance(self.members, set) else set(self.members)
 
     def _record(
         self, action: str, given: set[bytes], msg: str | None, now: float, settings: Settings, *, failed: bool = False
     ) -> None:
+        shown_from = self._announce(msg, now, settings, failed=failed)
+        self.history.append(HistoryEntry(action, str(len(given)), now, msg, shown_from))
+
+    def _announce(self, msg: str | None, now: float, settings: Settings, *, failed: bool = False) -> float:
+        """Let the change show once it has been processed, and tell from when on."""
         earlier = self._appearances[-1:]
         shown_from = max([now + settings.valid_after_seconds, *(appearance.shown_from for appearance in earlier)])
         if failed and earlier:
@@ -177,15 +193,22 @@ class Audience:
         visible = self.appearance(now)
         self._appearances = [kept for kept in self._appearances if kept is visible or kept.shown_from > now]
         self._appearances.append(appearance)
-        self.history.append(HistoryEntry(action, str(len(given)), now, msg, shown_from))
+        return shown_from
 
     # What is inside --------------------------------------------------------------------------------------------------
 
     def members_sha256(self) -> str:
-        """SHA-256 of the sorted lower-case hexadecimal members, joined by LF."""
+        """SHA-256 of the sorted lower-case hexadecimal members, joined by LF; a segment's are `SLOT:hexadecimal`."""
         if self._digest is None or self._digest[0] != self._revision:
-            self._digest = (self._revision, members_digest(self.members))
+            self._digest = (self._revision, self._compute_digest())
         return self._digest[1]
+
+    def slots_of(self, identifier: bytes) -> list[str | None]:
+        """Where it holds the identifier: nowhere, or in the one place of an audience that knows no slots."""
+        return [None] if identifier in self.members else []
+
+    def _compute_digest(self) -> str:
+        return members_digest(self.members)
 
 
 def _matched(members: int, settings: Settings) -> int:

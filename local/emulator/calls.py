@@ -27,6 +27,7 @@ class Call:
     token: AccessToken
     parameters: Parameters
     file: UploadedPart | None = None
+    body_bytes: int = 0
 
 
 def query_call(token: AccessToken, query: Mapping[str, str]) -> Call:
@@ -38,7 +39,7 @@ def json_call(token: AccessToken, content_type: str, body: bytes) -> Call:
     """A POST of JSON."""
     if parse_options_header(content_type)[0].lower() != "application/json":
         raise parameter_error("The Content-Type must be application/json.")
-    return Call(token, Parameters.from_json(body))
+    return Call(token, Parameters.from_json(body), body_bytes=len(body))
 
 
 def form_call(token: AccessToken, content_type: str, body: bytes) -> Call:

@@ -65,9 +65,10 @@ def _audience_row(audience: Audience, now: float) -> str:
         f"{_note(entry.shown_msg(now))}</li>"
         for entry in audience.history[: -SHOWN_HISTORY - 1 : -1]
     )
+    kind = f"{audience.audience_type} · {audience.calculate_type or 'type open'} · advertiser {audience.advertiser_id}"
     return (
         f"<tr><td><strong>{escape(audience.name)}</strong><p class='quiet'>{escape(audience.audience_id)}"
-        f" · {escape(audience.calculate_type or 'type open')} · advertiser {escape(audience.advertiser_id)}</p></td>"
+        f" · {escape(kind)}</p></td>"
         f"<td><span class='pill {status}'>{label}</span>{notes}</td>"
         f"<td class='number'>{appearance.cover_num:,}<p class='quiet'>{len(audience.members):,} held</p></td>"
         f"<td class='number'>{in_gmt(audience.expires_at)[:10]}</td><td><ul>{history}</ul></td></tr>"

@@ -39,6 +39,8 @@ class ControlPlane:
             ("GET", "settings"): self._show_settings,
             ("POST", "faults"): self._replace_faults,
             ("GET", "faults"): self._show_faults,
+            ("POST", "poison"): self._replace_poison,
+            ("POST", "members"): self._find_members,
             ("POST", "tokens"): self._change_token,
             ("GET", "requests"): self._show_requests,
             ("GET", "audiences"): self._show_audiences,
@@ -130,6 +132,25 @@ class ControlPlane:
     def _show_faults(self, _: Json) -> Json:
         return {"faults": [fault.as_dict() for fault in self._world.faults]}
 
+    def _replace_poison(self, given: Json) -> Json:
+        """From now on a mapping that holds one of these identifiers is refused whole."""
+        _refuse_unknown(given, {"ids"})
+        self._world.poison = frozenset(_hexadecimal("ids", item) for item in _list(given, "ids", None))
+        return {}
+
+    def _find_members(self, given: Json) -> Json:
+        """Which of these identifiers an audience holds, one row for each slot; a customer file's slot is null."""
+        _refuse_unknown(given, {"audience_id", "ids"})
+        audience = self._world.audiences.get(_digits("audience_id", given.get("audience_id")))
+        if audience is None:
+            raise ControlError("no audience has this audience_id: GET audiences tells which there are")
+        asked = {item: _hexadecimal("ids", item) for item in _list(given, "ids", None)}
+        return {
+            "members": [
+                {"id": item, "slot": slot} for item, value in asked.items() for slot in audience.slots_of(value)
+            ]
+        }
+
     def _change_token(self, given: Json) -> Json:
         """Add a token, or change what is named of one that exists."""
         _refuse_unknown(given, {"token", "state", "scopes", "advertiser_ids", "app_id"})
@@ -160,7 +181,10 @@ class ControlPlane:
                     "audience_id": audience.audience_id,
                     "advertiser_id": audience.advertiser_id,
                     "name": audience.name,
+                    "audience_type": audience.audience_type,
+                    "audience_sub_type": audience.audience_sub_type,
                     "calculate_type": audience.calculate_type,
+                    "retention_in_days": audience.retention_in_days,
                     "members": len(audience.members),
                     "members_sha256": audience.members_sha256(),
                     "is_valid": audience.is_valid(now),
@@ -202,6 +226,17 @@ def _digits(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 19:
         raise ControlError(f"{name} must be a text of 1 to 19 digits")
     return value
+
+
+def _hexadecimal(name: str, value: object) -> bytes:
+    """fromhex skips blanks, so the length proves that there are none."""
+    try:
+        decoded = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        decoded = b""
+    if not isinstance(value, str) or not decoded or len(value) != 2 * len(decoded):
+        raise ControlError(f"{name} must hold texts of hexadecimal characters")
+    return decoded
 
 
 def _word(words: type[Word], name: str, value: object) -> Word:

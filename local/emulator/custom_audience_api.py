@@ -24,7 +24,6 @@ MAX_IDS = 100
 MAX_PAGE_SIZE, DEFAULT_PAGE_SIZE = 100, 10
 MAX_RETENTION_DAYS = 365
 SUB_TYPES = ("NORMAL", "REACH_FREQUENCY")
-AUDIENCE_TYPE_TEXT = "Customer File Audience"
 EDITOR = "open_api"
 
 
@@ -68,8 +67,7 @@ def create_audience(world: World, call: Call) -> Json:
     enhancement = parameters.flag("audience_enhancement")
     with world.lock:
         world.check_advertiser(call.token, advertiser_id)
-        if len(world.audiences_of(advertiser_id)) >= world.settings.max_audiences:
-            raise parameter_error(f"The advertiser already has {world.settings.max_audiences} custom audiences.")
+        world.check_room(advertiser_id)
         files = world.usable_files(advertiser_id, file_paths)
         types = _types_of(files)
         if world.settings.refuse_mismatched_files and types != [calculate_type]:
@@ -116,6 +114,8 @@ def update_audience(world: World, call: Call) -> Json:
         if sub_type is not None:
             _change_sub_type(audience, sub_type)
             return {}
+        if file_paths and not audience.takes_files:
+            raise parameter_error("file_paths: The custom audience is not made of customer files.")
         files = world.usable_files(advertiser_id, file_paths)
         if files and world.settings.refuse_update_while_processing and audience.is_processing(now):
             raise parameter_error("The custom audience is still being processed.")
@@ -149,7 +149,7 @@ def list_audiences(world: World, call: Call) -> Json:
         ]
         first = (page - 1) * page_size
         rows = [
-            {**_shown_everywhere(audience, now), "audience_type": AUDIENCE_TYPE_TEXT}
+            {**_shown_everywhere(audience, now), "audience_type": audience.audience_type}
             for audience in listed[first : first + page_size]
         ]
     return {
@@ -249,7 +249,7 @@ def _shown_everywhere(audience: Audience, now: float) -> dict[str, Any]:
 def _details(audience: Audience, now: float) -> dict[str, Any]:
     return {
         **_shown_everywhere(audience, now),
-        "type": AUDIENCE_TYPE_TEXT,
+        "type": audience.audience_type,
         "audience_sub_type": audience.audience_sub_type,
         "is_auto_refresh": None,
         "owner_id": audience.advertiser_id,

@@ -35,31 +35,36 @@ class Parameters:
 
     def identifier(self, name: str) -> str:
         """A required id: a text of 1 to 19 decimal digits (API reference section 1.2)."""
-        return _as_id(name, self._required(name))
+        return as_id(name, self._required(name))
 
     def identifiers(self, name: str, low: int, high: int) -> list[str]:
         """A required list of ids."""
-        items = self._list(name, low, high)
-        return [_as_id(f"{name}.{position}", item) for position, item in enumerate(items)]
+        items = self.items(name, low, high)
+        return [as_id(f"{name}.{position}", item) for position, item in enumerate(items)]
 
     def text(self, name: str, low: int, high: int) -> str:
         """A required text of so many characters."""
-        return _as_text(name, self._required(name), low, high)
+        return as_text(name, self._required(name), low, high)
 
     def texts(self, name: str, low: int, high: int, *, length: int | None = None) -> list[str]:
         """A required list of texts, each of exactly `length` characters if that is given."""
-        items = self._list(name, low, high)
+        items = self.items(name, low, high)
         shortest, longest = (length, length) if length is not None else (0, 1_000)
-        return [_as_text(f"{name}.{position}", item, shortest, longest) for position, item in enumerate(items)]
+        return [as_text(f"{name}.{position}", item, shortest, longest) for position, item in enumerate(items)]
 
-    def choice(self, name: str, choices: Collection[str], default: str | None = None) -> str:
-        """One of a few words, spelled exactly so; required if there is no default."""
+    def choice(self, name: str, choices: Collection[str], default: str | None = None, *, any_case: bool = False) -> str:
+        """One of a few words, spelled exactly so unless any letter case will do; required if there is no default."""
         if default is not None and not self.has(name):
             return default
-        value = self._required(name)
-        if not isinstance(value, str) or value not in choices:
-            raise parameter_error(f"{name}: Must be one of: {', '.join(choices)}.")
-        return value
+        return _as_choice(name, self._required(name), choices, any_case)
+
+    def choice_list(self, name: str, choices: Collection[str]) -> list[str]:
+        """A required list of a few words in any letter case, none of them twice."""
+        items = self.items(name, 1, len(choices))
+        chosen = [_as_choice(f"{name}.{position}", item, choices, True) for position, item in enumerate(items)]
+        if len(set(chosen)) < len(chosen):
+            raise parameter_error(f"{name}: Must not hold duplicates.")
+        return chosen
 
     def number(self, name: str, low: int, high: int | None, default: int) -> int:
         """An optional whole number within its bounds."""
@@ -84,13 +89,8 @@ class Parameters:
             raise parameter_error(f"{name}: Not a valid boolean.")
         return bool(value)
 
-    def _required(self, name: str) -> Any:
-        value = self._values.get(name)
-        if value is None or (value == "" and self._written_as_text):
-            raise parameter_error(f"{name}: {_MISSING}")
-        return value
-
-    def _list(self, name: str, low: int, high: int) -> list[Any]:
+    def items(self, name: str, low: int, high: int) -> list[Any]:
+        """A required list of so many items, whatever they are."""
         value = self._required(name)
         if self._written_as_text:
             try:
@@ -103,8 +103,15 @@ class Parameters:
             raise parameter_error(f"{name}: Length must be between {low} and {high}.")
         return value
 
+    def _required(self, name: str) -> Any:
+        value = self._values.get(name)
+        if value is None or (value == "" and self._written_as_text):
+            raise parameter_error(f"{name}: {_MISSING}")
+        return value
 
-def _as_id(where: str, value: Any) -> str:
+
+def as_id(where: str, value: Any) -> str:
+    """The value, if it is a text of 1 to 19 decimal digits."""
     if not isinstance(value, str):
         raise parameter_error(f"{where}: Not a valid string.")
     if not _ID.fullmatch(value):
@@ -112,13 +119,22 @@ def _as_id(where: str, value: Any) -> str:
     return value
 
 
-def _as_text(where: str, value: Any, low: int, high: int) -> str:
+def as_text(where: str, value: Any, low: int, high: int) -> str:
+    """The value, if it is a text of so many characters."""
     if not isinstance(value, str) or _is_broken(value):
         raise parameter_error(f"{where}: Not a valid string.")
     if not low <= len(value) <= high:
         wanted = f"Length must be {low}." if low == high else f"Length must be between {low} and {high}."
         raise parameter_error(f"{where}: {wanted}")
     return value
+
+
+def _as_choice(where: str, value: Any, choices: Collection[str], any_case: bool) -> str:
+    if isinstance(value, str):
+        for choice in choices:
+            if value == choice or (any_case and value.lower() == choice.lower()):
+                return choice
+    raise parameter_error(f"{where}: Must be one of: {', '.join(choices)}.")
 
 
 def _is_broken(text: str) -> bool:

@@ -27,6 +27,11 @@ class Settings:
     queries_per_second: int | None = 10
     queries_per_minute: int | None = 600
     queries_per_day: int | None = 864_000
+    streaming_queries_per_second: int | None = 10_000
+    streaming_queries_per_minute: int | None = 600_000
+    streaming_queries_per_day: int | None = 864_000_000
+    max_mapping_entries: int = 10_000
+    max_mapping_bytes: int = 10 * 1024 * 1024
     refuse_update_while_processing: bool = False
     refuse_mismatched_files: bool = False
     ignore_unknown_ids_in_delete: bool = False

@@ -58,6 +58,7 @@ class World:
             self.tokens = {access_token: AccessToken(access_token, [advertiser_id], list(Scope))}
             self.audiences: dict[str, Audience] = {}
             self.files: dict[str, CustomerFile] = {}
+            self.poison: frozenset[bytes] = frozenset()
 
     @property
     def default_advertiser_id(self) -> str:
@@ -91,9 +92,9 @@ class World:
             raise ApiError(Code.TOKEN_EXPIRED, "Access token has expired.")
         return token
 
-    def admit(self, token: AccessToken, scope: Scope) -> None:
+    def admit(self, token: AccessToken, scope: Scope, *, streaming: bool = False) -> None:
         """Count the call against the limits of its app, then look at the scope."""
-        self.rate_limiter.admit(token.app_id, self.clock.now(), self.settings)
+        self.rate_limiter.admit(token.app_id, self.clock.now(), self.settings, streaming=streaming)
         if scope not in token.scopes:
             raise ApiError(
                 Code.NO_PERMISSION, f"No permission: the access token lacks the scope {scope.title_at_tiktok}."
@@ -109,6 +110,11 @@ class World:
     def new_audience_id(self) -> str:
         """19 digits, larger than any before."""
         return str(next(self._audience_ids))
+
+    def check_room(self, advertiser_id: str) -> None:
+        """That the advertiser may have one more custom audience, of whatever type."""
+        if len(self.audiences_of(advertiser_id)) >= self.settings.max_audiences:
+            raise parameter_error(f"The advertiser already has {self.settings.max_audiences} custom audiences.")
 
     def audiences_of(self, advertiser_id: str) -> list[Audience]:
         """The advertiser's audiences, oldest first."""

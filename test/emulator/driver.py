@@ -10,6 +10,7 @@ import requests
 from local.emulator.server import EmulatorServer
 
 CUSTOM_AUDIENCE = "/open_api/v1.3/dmp/custom_audience/"
+SEGMENT = "/open_api/v1.3/segment/"
 SECONDS = 10
 
 
@@ -25,6 +26,16 @@ def lines(identifiers: Iterable[str]) -> bytes:
 def sha256_of(identifiers: Iterable[str]) -> str:
     """What the control plane calls members_sha256."""
     return hashlib.sha256("\n".join(sorted(identifiers)).encode()).hexdigest()
+
+
+def slots_sha256(**identifiers: Iterable[str]) -> str:
+    """What the control plane calls members_sha256 of a segment audience: `slots_sha256(EMAIL_SHA256=digests(3))`."""
+    return sha256_of(f"{slot}:{identifier}" for slot, given in identifiers.items() for identifier in given)
+
+
+def column(identifiers: Iterable[str], *audience_ids: str) -> list[list[dict[str, object]]]:
+    """batch_data for an id_schema of one kind."""
+    return [[{"id": identifier, "audience_ids": list(audience_ids)}] for identifier in identifiers]
 
 
 class Driver:
@@ -86,6 +97,22 @@ class Driver:
     def delete(self, *audience_ids: str) -> Any:
         body = {"advertiser_id": self.emulator.advertiser_id, "custom_audience_ids": list(audience_ids)}
         return self.post(CUSTOM_AUDIENCE + "delete/", body)
+
+    def segment(self, **fields: Any) -> Any:
+        body = {"advertiser_id": self.emulator.advertiser_id, **fields}
+        return self.post(SEGMENT + "audience/", body)
+
+    def segment_audience(self, name: str = "stream", **fields: Any) -> str:
+        return str(self.segment(custom_audience_name=name, **fields)["data"]["audience_id"])
+
+    def map(self, id_schema: object, batch_data: object, **fields: Any) -> Any:
+        body = {
+            "advertiser_ids": [self.emulator.advertiser_id],
+            "id_schema": id_schema,
+            "batch_data": batch_data,
+            **fields,
+        }
+        return self.post(SEGMENT + "mapping/", body)
 
     def list(self, **query: Any) -> Any:
         return self.get(CUSTOM_AUDIENCE + "list/", **{"advertiser_id": self.emulator.advertiser_id, **query})

@@ -58,7 +58,10 @@ def test_members_sha256_tells_who_is_in(tiktok: Driver) -> None:
             "audience_id": audience_id,
             "advertiser_id": tiktok.emulator.advertiser_id,
             "name": "people",
+            "audience_type": "Customer File Audience",
+            "audience_sub_type": "NORMAL",
             "calculate_type": "EMAIL_SHA256",
+            "retention_in_days": None,
             "members": 1_000,
             "members_sha256": sha256_of(digests(1_000)),
             "is_valid": False,
@@ -67,6 +70,13 @@ def test_members_sha256_tells_who_is_in(tiktok: Driver) -> None:
     ]
     tiktok.update(audience_id, file_paths=[tiktok.file_path(digests(5, start=1_000))], action="APPEND")
     assert tiktok.held(audience_id)["members_sha256"] == sha256_of(digests(1_005))
+
+
+def test_members_tells_which_of_some_identifiers_an_audience_holds(tiktok: Driver) -> None:
+    audience_id = tiktok.audience_of(digests(1_000))
+    inside, outside = digests(2, start=999)
+    asked = {"audience_id": audience_id, "ids": [outside, inside.upper()]}
+    assert tiktok.control("POST", "members", asked) == {"members": [{"id": inside.upper(), "slot": None}]}
 
 
 def test_an_empty_audience_has_the_digest_of_nothing(tiktok: Driver) -> None:
@@ -113,6 +123,12 @@ def test_the_control_plane_is_bound_by_no_rate_limit(tiktok: Driver) -> None:
         ("tokens", {"token": "x", "state": "lost"}),
         ("tokens", {"token": "x", "scopes": ["everything"]}),
         ("tokens", {"state": "active"}),
+        ("poison", {}),
+        ("poison", {"ids": "00"}),
+        ("poison", {"ids": ["0 0"]}),
+        ("poison", {"ids": [7]}),
+        ("members", {"audience_id": "123", "ids": []}),
+        ("members", {"ids": []}),
         ("reset", {"all": True}),
         ("nonsense", {}),
     ],

@@ -8,7 +8,7 @@ import business_api_client
 import pytest
 from business_api_client.rest import ApiException
 
-from .driver import Driver, digests, lines
+from .driver import Driver, column, digests, lines
 
 TOKEN = "emulator-access-token"  # noqa: S105
 ADVERTISER = "7000000000000000001"
@@ -87,6 +87,21 @@ def test_the_official_sdk_replaces_unless_it_is_told_otherwise(audiences: Any, t
     )
     audiences.dmp_custom_audience_update(access_token=TOKEN, body=body)
     assert tiktok.held(audience_id)["members"] == 1_100
+
+
+def test_the_official_sdk_reads_and_deletes_a_segment(audiences: Any, tiktok: Driver) -> None:
+    audience_id = tiktok.segment_audience()
+    tiktok.map(["EMAIL_SHA256"], column(digests(1_000), audience_id))
+    tiktok.let_it_process()
+    (listed,) = audiences.dmp_custom_audience_list(advertiser_id=ADVERTISER, access_token=TOKEN)["data"]["list"]
+    assert (listed["audience_type"], listed["is_valid"], listed["cover_num"]) == ("Partner", True, 1_000)
+    got = audiences.dmp_custom_audience_get(
+        advertiser_id=ADVERTISER, custom_audience_ids=[audience_id], access_token=TOKEN
+    )
+    assert got["data"]["list"][0]["audience_details"]["type"] == "Partner"
+    deleted = business_api_client.CustomAudienceDeleteBody(advertiser_id=ADVERTISER, custom_audience_ids=[audience_id])
+    audiences.dmp_custom_audience_delete(access_token=TOKEN, body=deleted)
+    assert tiktok.emulator.ask("audiences") == {"audiences": []}
 
 
 def test_the_official_sdk_sees_an_error_in_a_code(audiences: Any) -> None:
