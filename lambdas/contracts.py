@@ -51,6 +51,8 @@ METRIC_NAMESPACE = "TikTokAdsConnector"
 
 AUDIENCES_PREFIX = "tiktok/"
 RECEIPTS_PREFIX = "receipts/"
+# What the suppression list is kept below. Apart from `suppression/`, where its files arrive.
+SUPPRESSION_LIST_PREFIX = "suppression-list/"
 
 # Attributes of a message in the dead-letter queue.
 REASON_ATTRIBUTE = "reason"
