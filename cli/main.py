@@ -11,6 +11,7 @@ from cli.aws import explain
 from cli.discard import discard
 from cli.replay import replay
 from cli.status import status
+from cli.suppressions import suppressions
 from cli.validate import validate
 
 
@@ -39,4 +40,5 @@ def main() -> None:
 main.add_command(discard)
 main.add_command(replay)
 main.add_command(status)
+main.add_command(suppressions)
 main.add_command(validate)

@@ -40,7 +40,7 @@ def test_what_aws_refuses_is_told_in_one_line_with_the_remedy(error: BotoCoreErr
     def refuse(_service: str) -> object:
         raise error
 
-    for command in (["discard", "--key", "*"], ["replay"], ["status"]):
+    for command in (["discard", "--key", "*"], ["replay"], ["status"], ["suppressions"]):
         result = CliRunner().invoke(main, command, obj=Aws(refuse))
         assert result.exit_code == 1
         assert result.output == f"Error: {explain(error)}\n"
@@ -48,7 +48,7 @@ def test_what_aws_refuses_is_told_in_one_line_with_the_remedy(error: BotoCoreErr
         assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["discard", "replay", "status", "validate"])
+@pytest.mark.parametrize("command", ["discard", "replay", "status", "suppressions", "validate"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
 
