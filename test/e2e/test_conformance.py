@@ -136,6 +136,26 @@ def test_a_range_of_an_older_version_can_be_read(aws: EmbeddedAws, announced: tu
         s3.get_object(**where, VersionId=old, Range="bytes=10-")
 
 
+@pytest.mark.parametrize("begins_with_one", [False, True], ids=["a new object", "a new version"])
+def test_of_many_writes_on_one_condition_exactly_one_succeeds(aws: EmbeddedAws, begins_with_one: bool) -> None:
+    s3, where = aws.client("s3"), {"Bucket": a_bucket(aws, key=a_key(aws)), "Key": "manifest"}
+    condition = {"IfMatch": s3.put_object(**where, Body=b"0")["ETag"]} if begins_with_one else {"IfNoneMatch": "*"}
+
+    def write(number: int) -> str:
+        try:
+            s3.put_object(**where, **condition, Body=b"%d" % number)
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+        return "written"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(pool.map(write, range(1, 25)))
+
+    assert outcomes.count("written") == 1
+    assert set(outcomes) - {"written"} <= {"PreconditionFailed", "ConditionalRequestConflict"}
+    assert int(s3.get_object(**where)["Body"].read()) == outcomes.index("written") + 1
+
+
 # The queue and its function ------------------------------------------------------------------------------------
 
 
