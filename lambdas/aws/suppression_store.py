@@ -108,7 +108,7 @@ class S3SuppressionStore:
         """Suppress the ``count`` packed digests of a file, from where it is read next; boto3 may close it.
 
         The same version again changes nothing, whatever its digests. Needs the memory of the filter of the space and
-        of two parts of 8 MiB.
+        of a few parts of 8 MiB.
 
         Raises:
             ValueError: the digests are not ``count``.
