@@ -16,11 +16,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import error_code
 from cli.interrupts import interrupts_deferred
-from lambdas.contracts import DETAIL_ATTRIBUTE, REASON_ATTRIBUTE
+from lambdas.contracts import CONFIRMED_ATTRIBUTE, DETAIL_ATTRIBUTE, REASON_ATTRIBUTE
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageTypeDef
+    from mypy_boto3_sqs.type_defs import MessageTypeDef, SendMessageBatchRequestEntryTypeDef
 
 # Reasons of messages that came without one.
 UNDELIVERED = "undelivered"
@@ -151,14 +151,15 @@ class Hold:
         self._put_back()
         return False
 
-    def move(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome) -> None:
+    def move(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome, *, confirms: bool = False) -> None:
         """Send messages to a queue, unchanged but for their attributes, and delete each once it is sent.
 
-        A crash in between leaves a message in both queues, never in none. ``outcome`` is kept true all the way.
+        ``confirms`` lets them do what is held until somebody has confirmed it. A crash in between leaves a message in
+        both queues, never in none. ``outcome`` is kept true all the way.
         """
         for batch in _batches(letters):
             with interrupts_deferred():
-                self._delete(self._send(self._still_ours(batch, outcome), target_url, outcome), outcome)
+                self._delete(self._send(self._still_ours(batch, outcome), target_url, outcome, confirms), outcome)
 
     def discard(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
         """Delete messages for good. ``outcome`` is kept true all the way."""
@@ -175,13 +176,18 @@ class Hold:
         self._forget(lost)
         return ours
 
-    def _send(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome) -> list[DeadLetter]:
+    def _send(
+        self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome, confirms: bool
+    ) -> list[DeadLetter]:
         if not letters:
             return []
-        answer = self._client.send_message_batch(
-            QueueUrl=target_url,
-            Entries=[{"Id": str(number), "MessageBody": letter.body} for number, letter in enumerate(letters)],
-        )
+        entries: list[SendMessageBatchRequestEntryTypeDef] = [
+            {"Id": str(number), "MessageBody": letter.body} for number, letter in enumerate(letters)
+        ]
+        if confirms:
+            for entry in entries:
+                entry["MessageAttributes"] = {CONFIRMED_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
+        answer = self._client.send_message_batch(QueueUrl=target_url, Entries=entries)
         sent, refused = _sorted(letters, answer)
         outcome.failed += refused
         return sent

@@ -7,6 +7,7 @@ from typing import Any
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.audiences import audiences
 from cli.aws import explain
 from cli.discard import discard
 from cli.replay import replay
@@ -37,6 +38,7 @@ def main() -> None:
     """
 
 
+main.add_command(audiences)
 main.add_command(discard)
 main.add_command(replay)
 main.add_command(status)

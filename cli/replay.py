@@ -12,25 +12,38 @@ from cli.stack import find_stack, stack_option
 
 @click.command(short_help="Move dead letters back to their queue.")
 @removal_options
+@click.option(
+    "--confirm",
+    "confirms",
+    is_flag=True,
+    help="Let a replace that was held as would_shrink or too_few_rows go through. Needs --reason or --key.",
+)
 @stack_option
 @pass_aws
-def replay(aws: Aws, reasons: tuple[str, ...], keys: tuple[str, ...], yes: bool, stack_name: str) -> None:
+def replay(
+    aws: Aws, reasons: tuple[str, ...], keys: tuple[str, ...], yes: bool, confirms: bool, stack_name: str
+) -> None:
     """Move messages from the dead-letter queue back to the queue they came from.
 
-    Mend the cause first: 'status' shows it. What was delivered before is not delivered again.
+    Mend the cause first: 'status' shows it. What was delivered before is not delivered again. A file that would make an
+    audience smaller than its settings allow is held: --confirm says that it is meant.
 
-    Exit status: 0 when everything chosen was moved, or nothing was chosen; 1 otherwise.
+    Exit status: 0 when everything chosen was moved, or nothing was chosen; 1 otherwise; 2 when the command is wrong.
 
     \b
     Example:
       tiktok-connector replay --reason token_rejected --key 'tiktok/loyal/*'
+      tiktok-connector replay --reason would_shrink --key 'tiktok/loyal/*' --confirm
     """
+    if confirms and not reasons and not keys:
+        raise click.UsageError("Say what to confirm, which must not be everything: give --reason, --key or both.")
     stack = find_stack(aws.client("cloudformation"), stack_name)
     removal = Removal(
-        take=lambda hold, letters, outcome: hold.move(letters, stack.queue_url, outcome),
+        take=lambda hold, letters, outcome: hold.move(letters, stack.queue_url, outcome, confirms=confirms),
         verb="move",
         done="moved",
-        aim="move back",
+        aim="confirm and move back" if confirms else "move back",
         unconfirmed="sent, but perhaps still in the dead-letter queue as well. To move them again is harmless.",
+        caution=", and so confirm what is held" if confirms else "",
     )
     removal.run(aws, stack, Selection(reasons, keys), asks=not yes)

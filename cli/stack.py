@@ -37,6 +37,7 @@ class Stack:
     bucket: str
     queue_url: str
     dead_letter_queue_url: str
+    ledger_table: str
 
 
 def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack:
@@ -58,10 +59,10 @@ def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack:
             "or choose another with --stack, AWS_REGION or AWS_PROFILE."
         )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
-    needed = (Output.BUCKET, Output.QUEUE_URL, Output.DEAD_LETTER_QUEUE_URL)
+    needed = (Output.BUCKET, Output.QUEUE_URL, Output.DEAD_LETTER_QUEUE_URL, Output.LEDGER_TABLE)
     if missing := [output.value for output in needed if not outputs.get(output)]:
         raise click.ClickException(
             f"The stack {name!r} ({found[0]['StackStatus']}) has no output {', '.join(missing)}. Deploy it again with "
             "audiences_enabled, or choose another with --stack."
         )
-    return Stack(name, outputs[Output.BUCKET], outputs[Output.QUEUE_URL], outputs[Output.DEAD_LETTER_QUEUE_URL])
+    return Stack(name, *(outputs[output] for output in needed))

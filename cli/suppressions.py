@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from cli.aws import Aws, error_code, pass_aws
 from cli.stack import find_stack, stack_option
 from cli.terminal import console, count, table
-from lambdas.suppressions.models import MANIFEST_KEY, IdentifierSpace, Manifest, Source
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.suppressions.models import MANIFEST_KEY, Manifest, Source
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -25,6 +25,12 @@ class Env(StrEnum):
     REQUESTS_PER_SECOND = "TIKTOK_REQUESTS_PER_SECOND"  # over all functions together
     MAX_CONCURRENCY = "MAX_CONCURRENCY"  # how many functions share that rate
     LEDGER_RETENTION_DAYS = "LEDGER_RETENTION_DAYS"
+    ALLOW_RAW_IDENTIFIERS = "ALLOW_RAW_IDENTIFIERS"  # "true" or "false", as every switch
+    DEFAULT_COUNTRY = "DEFAULT_COUNTRY"  # ISO 3166, two letters, upper case; empty: none
+    EMAIL_RULE = "EMAIL_RULE"
+    PHONE_RULE = "PHONE_RULE"
+    THREAD_COUNT = "THREAD_COUNT"
+    ALLOW_AUDIENCE_DELETION = "ALLOW_AUDIENCE_DELETION"
 
 
 class Metric(StrEnum):
@@ -38,8 +44,12 @@ class Metric(StrEnum):
     OBJECTS_POSTPONED = "ObjectsPostponed"
     OBJECTS_ALREADY_DELIVERED = "ObjectsAlreadyDelivered"
     OBJECTS_IGNORED = "ObjectsIgnored"
+    OBJECTS_SUPERSEDED = "ObjectsSuperseded"
+    NOT_CARRIED_OUT = "ChangesNotCarriedOut"  # accepted by TikTok, but not done: people are still in an audience
     ROWS_SENT = "RowsSent"
     ROWS_INVALID = "RowsInvalid"
+    ROWS_SUPPRESSED = "RowsSuppressed"
+    ROWS_REFUSED = "RowsRefusedByTikTok"
     TIKTOK_RETRIES = "TikTokRetries"
     TOKEN_REJECTED = "TokenRejected"  # noqa: S105 - the name of a metric
     MISCONFIGURED = "Misconfigured"
@@ -51,21 +61,47 @@ METRIC_NAMESPACE = "TikTokAdsConnector"
 
 AUDIENCES_PREFIX = "tiktok/"
 RECEIPTS_PREFIX = "receipts/"
+SUPPRESSIONS_PREFIX = "suppression/"
 # What the suppression list is kept below. Apart from `suppression/`, where its files arrive.
 SUPPRESSION_LIST_PREFIX = "suppression-list/"
 
 # Attributes of a message in the dead-letter queue.
 REASON_ATTRIBUTE = "reason"
 DETAIL_ATTRIBUTE = "detail"
+# Of a message in the queue: somebody has confirmed what would be held otherwise.
+CONFIRMED_ATTRIBUTE = "confirmed"
 
 # The secret's JSON keys, and what the deployment puts there. Changing a placeholder would make CloudFormation
 # overwrite what a user has put into the secret since.
 ACCESS_TOKEN_KEY = "ACCESS_TOKEN"  # noqa: S105
 ADVERTISER_ID_KEY = "ADVERTISER_ID"
+# Optional: {alias: advertiser id}, for agencies that reach several advertisers with one token.
+ADVERTISERS_KEY = "ADVERTISERS"
+ADVERTISER_ALIAS = r"[A-Za-z0-9_.-]{1,64}"  # a regular expression, for a whole alias
 CREDENTIAL_PLACEHOLDER = "REPLACE_ME"
 
-# Single-identifier customer files, API reference section 3.2.
-CALCULATE_TYPES = ("EMAIL_SHA256", "PHONE_SHA256", "IDFA_SHA256", "GAID_SHA256", "FIRST_SHA256")
+# What customer files may hold, API reference section 3.2.
+CALCULATE_TYPES = (
+    "EMAIL_SHA256",
+    "PHONE_SHA256",
+    "IDFA_SHA256",
+    "IDFA_MD5",
+    "GAID_SHA256",
+    "GAID_MD5",
+    "FIRST_SHA256",
+    "FIRST_MD5",
+    "MAID_SHA256",
+    "MAID_MD5",
+    "MULTIPLE_TYPES",
+)
+
+# Which of TikTok's rules is followed before a raw identifier is hashed, API reference section 5.1. A test compares
+# these words with those of ``lambdas.identifiers``, which ``stacks`` may not import.
+EMAIL_RULES = ("plain", "older", "both")
+PHONE_RULES = ("plus", "no_plus", "both")
+
+# Requests of one function at a time on the streaming route.
+MOST_THREADS = 10
 
 ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
 

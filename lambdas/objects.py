@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from lambdas.contracts import RECEIPTS_PREFIX
 
 LONGEST_KEY = 1024  # bytes, S3's limit
+LARGEST_DOCUMENT = 64 << 10  # bytes of a document that people write, such as an audience's settings
 UNVERSIONED = "null"  # S3's version id where there are no versions
 
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """One version of an object in S3, as its notification announces it. ``size`` in bytes, ``arrived_at`` ISO 8601."""
+    """One version of an object in S3, as its notification announces it.
+
+    ``size`` in bytes, ``arrived_at`` ISO 8601 to the second, ``sequencer`` in hex: it orders versions of one key.
+    """
 
     bucket: str
     key: str
     version_id: str
     size: int
     arrived_at: str
+    sequencer: str = ""
 
     @property
     def id(self) -> str:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lambdas.contracts import CALCULATE_TYPES, Env
+from lambdas.contracts import CALCULATE_TYPES, MOST_THREADS, Env
+from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.tiktok.errors import FatalError
 
 
 @dataclass(frozen=True)
 class ActivationSettings:
-    """What the activation function reads from its environment."""
+    """What the activation function reads from its environment.
+
+    ``default_country`` (ISO 3166, two letters, upper case) is where a raw phone number without "+" is dialled.
+    """
 
     bucket: str
     ledger_table: str
@@ -27,6 +31,12 @@ class ActivationSettings:
     requests_per_second: float
     max_concurrency: int
     ledger_retention_days: int
+    allow_raw_identifiers: bool
+    default_country: str | None
+    email_rule: EmailRule
+    phone_rule: PhoneRule
+    thread_count: int
+    allow_audience_deletion: bool
 
     @property
     def request_interval_seconds(self) -> float:
@@ -42,12 +52,13 @@ class ActivationSettings:
         """
         problems: list[str] = []
 
-        def read(name: Env, convert: Callable[[str], Any]) -> Any:
+        def read(name: Env, convert: Callable[[str], Any], *, may_be_empty: bool = False) -> Any:
             try:
                 value = environment[name]
-                if not value:
+                if value:
+                    return convert(value)
+                if not may_be_empty:
                     raise ValueError
-                return convert(value)
             except KeyError:
                 problems.append(f"{name} is missing")
             except ValueError:
@@ -67,6 +78,12 @@ class ActivationSettings:
             requests_per_second=read(Env.REQUESTS_PER_SECOND, _rate),
             max_concurrency=read(Env.MAX_CONCURRENCY, _positive),
             ledger_retention_days=read(Env.LEDGER_RETENTION_DAYS, _positive),
+            allow_raw_identifiers=read(Env.ALLOW_RAW_IDENTIFIERS, _switch),
+            default_country=read(Env.DEFAULT_COUNTRY, _country, may_be_empty=True),
+            email_rule=read(Env.EMAIL_RULE, EmailRule),
+            phone_rule=read(Env.PHONE_RULE, PhoneRule),
+            thread_count=read(Env.THREAD_COUNT, _threads),
+            allow_audience_deletion=read(Env.ALLOW_AUDIENCE_DELETION, _switch),
         )
         if problems:
             raise FatalError(f"The function's environment is wrong: {'; '.join(problems)}. Deploy the stack again.")
@@ -90,6 +107,28 @@ def _ratio(text: str) -> float:
 def _rate(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
+        raise ValueError
+    return value
+
+
+def _switch(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError
+    return text == "true"
+
+
+def _country(text: str) -> str:
+    # Imported only where a country is set: it loads what is known of every country's numbers.
+    from lambdas.identifiers.phones import is_known_country
+
+    if not is_known_country(text):
+        raise ValueError
+    return text.upper()
+
+
+def _threads(text: str) -> int:
+    value = _positive(text)
+    if value > MOST_THREADS:
         raise ValueError
     return value
 

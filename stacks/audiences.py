@@ -1,11 +1,14 @@
-"""The audiences pipeline: a file below ``tiktok/`` becomes a custom audience at TikTok."""
+"""The audiences pipeline: a file below ``tiktok/`` becomes a custom audience at TikTok.
+
+Who is in a file below ``suppression/`` leaves all of them.
+"""
 
 from __future__ import annotations
 
 from aws_cdk import Duration, aws_cloudwatch, aws_lambda
 from constructs import Construct
 
-from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, Env, Metric
+from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX, Env, Metric
 from stacks.foundation import Foundation
 from stacks.parts.connector_function import ConnectorFunction
 from stacks.parts.connector_metric import connector_metric
@@ -46,7 +49,11 @@ class AudiencesPipeline(Construct):
             max_receive_count=settings.max_receive_count,
         )
         self.rule = ObjectCreatedRule(
-            self, "Uploaded", bucket=foundation.bucket, prefix=AUDIENCES_PREFIX, queue=self.queue
+            self,
+            "Uploaded",
+            bucket=foundation.bucket,
+            prefixes=(AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX),
+            queue=self.queue,
         )
         self.activation = ConnectorFunction(
             self,
@@ -71,6 +78,12 @@ class AudiencesPipeline(Construct):
                 Env.REQUESTS_PER_SECOND.value: f"{settings.tiktok_requests_per_second:.12g}",
                 Env.MAX_CONCURRENCY.value: str(settings.max_concurrency),
                 Env.LEDGER_RETENTION_DAYS.value: str(settings.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS),
+                Env.ALLOW_RAW_IDENTIFIERS.value: _switch(settings.allow_raw_identifiers),
+                Env.DEFAULT_COUNTRY.value: settings.default_country,
+                Env.EMAIL_RULE.value: settings.email_rule,
+                Env.PHONE_RULE.value: settings.phone_rule,
+                Env.THREAD_COUNT.value: str(settings.thread_count),
+                Env.ALLOW_AUDIENCE_DELETION.value: _switch(settings.allow_audience_deletion),
             },
         )
         aws_lambda.EventSourceMapping(
@@ -107,6 +120,7 @@ class AudiencesPipeline(Construct):
         )
         outcomes = self._metrics(
             Metric.OBJECTS_DELIVERED,
+            Metric.OBJECTS_SUPERSEDED,
             Metric.OBJECTS_REJECTED,
             Metric.OBJECTS_RETRIED,
             Metric.OBJECTS_POSTPONED,
@@ -115,9 +129,13 @@ class AudiencesPipeline(Construct):
             Metric.OBJECTS_ALREADY_DELIVERED,
             Metric.OBJECTS_IGNORED,
         )
-        rows = self._metrics(Metric.ROWS_SENT, Metric.ROWS_INVALID)
+        rows = self._metrics(Metric.ROWS_SENT, Metric.ROWS_INVALID, Metric.ROWS_SUPPRESSED, Metric.ROWS_REFUSED)
         tiktok = self._metrics(
-            Metric.TIKTOK_RETRIES, Metric.TOKEN_REJECTED, Metric.MISCONFIGURED, Metric.UNLISTED_CODES
+            Metric.TIKTOK_RETRIES,
+            Metric.NOT_CARRIED_OUT,
+            Metric.TOKEN_REJECTED,
+            Metric.MISCONFIGURED,
+            Metric.UNLISTED_CODES,
         )
         failures = (
             function.metric_errors(),
@@ -129,7 +147,9 @@ class AudiencesPipeline(Construct):
             function.metric_duration(statistic=aws_cloudwatch.Stats.MAXIMUM, label="longest"),
         )
         return [
-            heading(f"# Audiences\nObjects below `{AUDIENCES_PREFIX}` on their way to TikTok"),
+            heading(
+                f"# Audiences\nObjects below `{AUDIENCES_PREFIX}` and `{SUPPRESSIONS_PREFIX}` on their way to TikTok"
+            ),
             row(Graph("Objects in the queues", waiting), Graph("Age of the oldest object (s)", ages)),
             row(Graph("Objects by outcome", outcomes), Graph("Rows", rows)),
             row(
@@ -141,3 +161,7 @@ class AudiencesPipeline(Construct):
 
     def _metrics(self, *metrics: Metric) -> tuple[aws_cloudwatch.IMetric, ...]:
         return tuple(connector_metric(self, metric) for metric in metrics)
+
+
+def _switch(is_on: bool) -> str:
+    return "true" if is_on else "false"

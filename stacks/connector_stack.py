@@ -10,6 +10,8 @@ from constructs import Construct
 from lambdas.contracts import (
     AUDIENCES_PREFIX,
     RECEIPTS_PREFIX,
+    SUPPRESSION_LIST_PREFIX,
+    SUPPRESSIONS_PREFIX,
     TIKTOK_API_URL,
     TIKTOK_API_URL_PARAMETER,
     Output,
@@ -144,14 +146,24 @@ class ConnectorStack(Stack):
 
     def _let_activation_deliver(self, foundation: Foundation, audiences: AudiencesPipeline) -> None:
         bucket, function = foundation.bucket, audiences.activation
+        for prefix in (AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX):
+            function.may(
+                "s3:GetObject",
+                "s3:GetObjectVersion",
+                on=bucket.arn_for_objects(f"{prefix}*"),
+                any_because="it reads whatever is uploaded below this prefix, and nothing else",
+            )
         function.may(
+            "s3:AbortMultipartUpload",
+            # Its outdated parts go for good, by their versions: a delete marker would keep the identifiers.
+            "s3:DeleteObjectVersion",
             "s3:GetObject",
-            "s3:GetObjectVersion",
-            on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
-            any_because="it reads whatever is uploaded below this prefix, and nothing else",
+            "s3:PutObject",
+            on=bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
+            any_because="it keeps the suppression list below this prefix, whose parts get new names with every change",
         )
         # Without it a missing object answers 403, which looks like a right that is missing. No condition on the prefix:
-        # a read has no prefix, so the condition would never hold.
+        # a read has no prefix, so the condition would never hold. Of the versions, it lists the suppression list's.
         function.may("s3:ListBucket", "s3:ListBucketVersions", on=bucket.bucket_arn)
         function.may(
             "s3:PutObject",
@@ -159,8 +171,8 @@ class ConnectorStack(Stack):
             any_because="it writes one receipt per upload below this prefix, and nothing else",
         )
         function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        # Conditional updates are all that the ledger needs.
-        function.may("dynamodb:UpdateItem", on=foundation.ledger.table_arn)
+        # Documents are read by the conditional updates that claim them; the names of audiences are only read.
+        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
         function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
         # Receiving and deleting is what the event source does, with the rights of the function.
         function.may(

@@ -17,11 +17,20 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from lambdas.contracts import ACCESS_TOKEN_KEY, ADVERTISER_ID_KEY, AUDIENCES_PREFIX, CREDENTIAL_PLACEHOLDER
+from lambdas.contracts import (
+    ACCESS_TOKEN_KEY,
+    ADVERTISER_ID_KEY,
+    AUDIENCES_PREFIX,
+    CREDENTIAL_PLACEHOLDER,
+    SUPPRESSION_LIST_PREFIX,
+    SUPPRESSIONS_PREFIX,
+)
 from stacks.parts.acknowledgement import acknowledge
 from stacks.settings import Settings
 
 _LONGEST_UPLOAD_DAYS = 7
+# To restore what somebody deleted or overwrote by hand; the function deletes outdated parts for good.
+_SUPPRESSION_LIST_UNDO_DAYS = 30
 # A first deployment that fails and is rolled back holds nobody's data, and would be in the way of the next one.
 _RETAIN = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
@@ -74,18 +83,15 @@ class Foundation(Construct):
             object_ownership=aws_s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             removal_policy=_RETAIN,
             # Uploads are personal data, even if hashed, and go. Receipts stay: they hold counts, reasons and ids of
-            # audiences, nothing of a person, and are the proof of what was delivered.
+            # audiences, nothing of a person, and are the proof of what was delivered. The suppression list stays too:
+            # should it expire, people who objected would be sent again.
             lifecycle_rules=[
+                *_expiring("Uploads", AUDIENCES_PREFIX, retention),
+                *_expiring("SuppressionUploads", SUPPRESSIONS_PREFIX, retention),
                 aws_s3.LifecycleRule(
-                    id="ExpireUploads",
-                    prefix=AUDIENCES_PREFIX,
-                    expiration=retention,
-                    # Counted from when a version was replaced: a waiting delivery of it can still be replayed.
-                    noncurrent_version_expiration=retention,
-                ),
-                # S3 takes this only in a rule that does not expire by days.
-                aws_s3.LifecycleRule(
-                    id="RemoveDeleteMarkersOfUploads", prefix=AUDIENCES_PREFIX, expired_object_delete_marker=True
+                    id="ExpireOldVersionsOfSuppressionList",
+                    prefix=SUPPRESSION_LIST_PREFIX,
+                    noncurrent_version_expiration=Duration.days(_SUPPRESSION_LIST_UNDO_DAYS),
                 ),
                 aws_s3.LifecycleRule(
                     id="AbortUnfinishedUploads",
@@ -128,3 +134,18 @@ class Foundation(Construct):
             "An alarm rings when TikTok refuses it",
         )
         return secret.ref
+
+
+def _expiring(what: str, prefix: str, retention: Duration) -> list[aws_s3.LifecycleRule]:
+    """The rules by which everything below a prefix goes."""
+    return [
+        aws_s3.LifecycleRule(
+            id=f"Expire{what}",
+            prefix=prefix,
+            expiration=retention,
+            # Counted from when a version was replaced: a waiting delivery of it can still be replayed.
+            noncurrent_version_expiration=retention,
+        ),
+        # S3 takes this only in a rule that does not expire by days.
+        aws_s3.LifecycleRule(id=f"RemoveDeleteMarkersOf{what}", prefix=prefix, expired_object_delete_marker=True),
+    ]

@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
-from lambdas.contracts import CALCULATE_TYPES, STACK_NAME
+from lambdas.contracts import CALCULATE_TYPES, EMAIL_RULES, MOST_THREADS, PHONE_RULES, STACK_NAME
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _RESERVED_BUCKET_NAME = re.compile(r"(xn--|sthree-|amzn-s3-demo-).*|.*(-s3alias|--ol-s3|--x-s3|--table-s3)")
 _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
 
 
@@ -110,6 +111,22 @@ def _switch(value: object) -> bool:
     raise _Unexpected("true or false")
 
 
+def _choice(*words: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        word = value.strip().lower() if isinstance(value, str) else None
+        if word not in words:
+            raise _Unexpected(f"one of {', '.join(words)}")
+        return word
+
+    return read
+
+
+def _country(value: object) -> str:
+    # Only the shape: which countries there are, the functions know, and say when they start.
+    expected = 'the two letters of a country (ISO 3166), such as US, or "" for none'
+    return _text(_COUNTRY, expected, may_be_empty=True)(value).upper()
+
+
 def _calculate_types(value: object) -> tuple[str, ...]:
     items = value.split(",") if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not items or not all(isinstance(item, str) for item in items):
@@ -129,12 +146,18 @@ _READERS: dict[str, Callable[[object], object]] = {
     "cred_secret_name": _text(_SECRET_NAME, "1 to 512 letters, digits or any of / _ + = . @ -"),
     "supported_calculate_types": _calculate_types,
     "max_invalid_ratio": _ratio,
+    "allow_raw_identifiers": _switch,
+    "default_country": _country,
+    "email_rule": _choice(*EMAIL_RULES),
+    "phone_rule": _choice(*PHONE_RULES),
     "tiktok_requests_per_second": _requests_per_second,
     "max_receive_count": _whole_number(1, 100),
     "data_retention_days": _whole_number(1, 3650),
     "retry_delay_seconds": _whole_number(1, 900),
     # The event source itself takes no less than 2 and no more than 1000; above 50 the calls would only wait.
     "max_concurrency": _whole_number(2, 50),
+    "thread_count": _whole_number(1, MOST_THREADS),
+    "allow_audience_deletion": _switch,
     "audiences_enabled": _switch,
     "alarm_email": _text(_EMAIL, 'one e-mail address, or "" to subscribe nobody', may_be_empty=True),
     "stack_name": _text(_STACK_NAME, "a letter, then letters, digits or hyphens, at most 128 together"),
@@ -149,11 +172,17 @@ class Settings:
     cred_secret_name: str = "tiktok_activation_credentials"  # noqa: S105 - the name of a secret
     supported_calculate_types: tuple[str, ...] = CALCULATE_TYPES
     max_invalid_ratio: float = 0.01
+    allow_raw_identifiers: bool = False
+    default_country: str = ""
+    email_rule: str = "plain"
+    phone_rule: str = "plus"
     tiktok_requests_per_second: float = 8
     max_receive_count: int = 5
     data_retention_days: int = 30
     retry_delay_seconds: int = 15
     max_concurrency: int = 4
+    thread_count: int = 5
+    allow_audience_deletion: bool = False
     audiences_enabled: bool = True
     alarm_email: str = ""
     # Not in cdk.context.json: only a second copy in the same account and region needs it (and its own secret name).

@@ -1,4 +1,4 @@
-"""Applies uploaded files to the audience of a name, so that one name never becomes two audiences.
+"""Applies changes to the audience of a name: in order, and so that one name never becomes two audiences.
 
 Names are not unique at TikTok, a create has no key against repetition, and a new audience may show up in the list with
 a delay. So one writer at a time works on a name; a create is announced in the ledger before it is sent; and while the
@@ -8,82 +8,179 @@ outcome of an announced create is unknown, the name is looked up and nothing is 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tenacity
 
-from lambdas.audiences.delivery import Applied
-from lambdas.audiences.domain import Target
-from lambdas.audiences.ports import AudienceApi, Clock, Ledger
-from lambdas.tiktok.errors import ConnectorError, CreateUnsettled, InvalidInput, NotReady, TikTokUnavailable
-from lambdas.tiktok.models import Action, CustomAudience
+from lambdas.audiences.delivery import CREATED, SUPERSEDED, Applied
+from lambdas.audiences.history import Change, Entry, History
+from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
+from lambdas.tiktok.errors import (
+    ConnectorError,
+    CreateUnsettled,
+    FileExpired,
+    InvalidInput,
+    NotReady,
+    RejectedError,
+    TikTokUnavailable,
+)
+from lambdas.tiktok.models import AudienceListing, CustomAudience
 
 # How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0
 _TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
-_CREATE = "CREATE"
-# What cannot take a file (API reference section 3.6): an audience of the same name may be one of these.
-_NO_CUSTOMER_FILES = {
-    "Partner",
-    "Lookalike Audience",
-    "Engagement Audience",
-    "App Activity Audience",
-    "Website Audience",
-    "Lead Generation",
-    "Rule Business Account",
-    "Rule ad shop",
-    "Challenge",
-    "Preferred Population",
-}
-# FIRST and MAID are two words for the same content (section 3.2).
-_SAME_CONTENT = {"MAID_SHA256": "FIRST_SHA256", "MAID_MD5": "FIRST_MD5"}
+_DELETED_IDS = 20  # kept of each name: the list may show an audience for a while after it was deleted
+
+
+@dataclass
+class Turn:
+    """The right to write to the audience of a name, and what the ledger knows of that name.
+
+    ``known`` holds ``audience_id`` of the audience that we created, or ``unsettled_until`` (seconds since the epoch)
+    and ``answer`` of a create whose outcome is not known; ``created_for``, the object that it was for; and ``deleted``.
+    """
+
+    ledger: Ledger
+    name: str
+    key: str
+    owner: str
+    known: dict[str, Any]
+    history: History
+
+    def save(self) -> None:
+        """Write everything down. Raises NotReady when the turn was taken over."""
+        document = {**self.known, "history": self.history.to_document()}
+        self.ledger.save(self.key, document, owner=self.owner)
+
+    def remember(self, **known: Any) -> None:
+        """Replace what is known of the audience, but for its history, and write it down."""
+        self.known = {**({"deleted": self.known["deleted"]} if "deleted" in self.known else {}), **known}
+        self.save()
 
 
 class AudienceWriter:
-    """Writes to the audiences of one advertiser. The ledger's documents hold what is known of each name:
-
-    ``audience_id`` of the audience that we created, or ``unsettled_until`` (seconds since the epoch) and ``answer`` of
-    a create whose outcome is not known; and ``created_for``, the object that it was for.
-    """
+    """Writes to the audiences of one advertiser. ``minimum_size`` is the least that TikTok leaves after a remove."""
 
     def __init__(
         self,
         api: AudienceApi,
         ledger: Ledger,
+        registry: Registry,
         clock: Clock,
         *,
         advertiser_id: str,
         seconds_left: Callable[[], float],
+        minimum_size: int,
     ) -> None:
         # A turn lasts for as long as this function can live: whoever comes after it need not fear that it goes on.
         self._seconds_left = seconds_left
         self._api = api
         self._ledger = ledger
+        self._registry = registry
         self._clock = clock
-        self._advertiser_id = advertiser_id
+        self.advertiser_id = advertiser_id
+        self._minimum_size = minimum_size
 
-    def append(self, target: Target, file_paths: Sequence[str], *, owner: str) -> Applied:
-        """Append files to the audience of a name, or create it from them. ``owner`` is the object that asks for it.
+    def apply(self, name: str, entry: Entry, route: Route) -> Applied:
+        """Carry out a change to the audience of a name, or create it from that, and then whatever newer it undoes.
 
         Raises:
             NotReady: other files are being applied to this audience.
             CreateUnsettled: a create has to settle first.
-            InvalidInput: ``ambiguous_audience``, ``not_a_customer_file`` or ``calculate_type_mismatch``.
+            InvalidInput: ``ambiguous_audience``, ``audience_missing`` or ``too_late``, or what the route refuses.
             ConnectorError: TikTok's answers.
         """
-        key = f"{self._advertiser_id}/{target.audience}"
+        with self.turn(name, entry.id) as turn:
+            audience = self.find(turn)
+            if audience is not None:
+                route.expect_to_fit(audience, entry, turn.history)
+            audience_id = self._finish_earlier(turn, audience.audience_id if audience else None, entry, route)
+            done = turn.history.find(entry.id)
+            if done and done.is_applied:
+                # By an attempt that died before it could say so.
+                at_risk = route.has_minimum and self._is_at_risk(turn, entry, audience.cover_num if audience else 0)
+                action = _action(turn, entry, audience_id)
+                return self._applied(turn, audience_id, action, done.request_id, is_at_risk=at_risk)
+            if turn.history.is_superseded(entry):
+                return self._applied(turn, audience_id, SUPERSEDED, "")
+            if turn.history.is_too_late(entry):
+                raise InvalidInput(
+                    "Newer files of this audience, which this one would undo, are no longer remembered. Upload the "
+                    "file again, so that it counts as new.",
+                    reason="too_late",
+                )
+            if audience_id is None and entry.change is Change.REMOVE:
+                # Remembered, so that it also counts for an older file that is still to come.
+                turn.history = turn.history.with_entry(replace(entry, applied_at=self._clock.now()))
+                turn.save()
+                raise InvalidInput(
+                    "TikTok has no audience of this name, so nobody can be removed from it, and a remove creates none. "
+                    "Is the name right? If a file for it is still to come, replay this one after it.",
+                    reason="audience_missing",
+                )
+            return self._carry_out_new(turn, audience, audience_id, entry, route)
+
+    def reopen(self, name: str, entry_id: str) -> None:
+        """TikTok did not carry out a change after all: a replay is to try it again. Raises ConnectorError."""
+        with self.turn(name, entry_id) as turn:
+            entry = turn.history.find(entry_id)
+            if entry is not None:
+                turn.history = turn.history.with_entry(replace(entry, applied_at=0.0, request_id=""))
+                turn.save()
+
+    @contextmanager
+    def turn(self, name: str, owner: str) -> Iterator[Turn]:
+        """Hold a name. Raises NotReady when it stays held by others for too long."""
+        key = f"{self.advertiser_id}/{name}"
+        # Before anything is read: whoever publishes a suppression list looks here after that.
+        self._registry.add(self.advertiser_id, name)
         known = self._wait_for_turn(key, owner)
         try:
-            audience_id = self._find(target, known)
-            if audience_id is None:
-                return self._create(target, file_paths, key, owner)
-            if "unsettled_until" in known:
-                self._remember(key, owner, audience_id, known["created_for"])
-            ours = known.get("created_for") == owner
-            return self._append_to(audience_id, file_paths, _CREATE if ours else Action.APPEND)
+            history = History.from_document(known.pop("history", None))
+            yield Turn(self._ledger, name, key, owner, known, history)
         finally:
             self._ledger.release(key, owner=owner)
+
+    def find(self, turn: Turn, listing: AudienceListing | None = None) -> CustomAudience | None:
+        """The audience of this name, or None when there certainly is none. Raises as ``apply``.
+
+        ``listing`` is one of before this turn; it is not used when an audience may be too new for it.
+        """
+        known = turn.known
+        listed = {audience.audience_id for audience in listing.audiences} if listing else set()
+        is_recent = "unsettled_until" in known or ("audience_id" in known and known["audience_id"] not in listed)
+        if listing is None or is_recent:
+            listing = self._api.list_audiences()
+        found = [
+            audience
+            for audience in listing.audiences
+            if audience.name == turn.name
+            and audience.is_creator
+            and audience.audience_id not in known.get("deleted", ())
+        ]
+        remembered = [audience for audience in found if audience.audience_id == known.get("audience_id")]
+        if not found and "audience_id" in known:
+            # It may be too new for the list, or deleted, or renamed.
+            late = self._api.find_audience(known["audience_id"])
+            found = [late] if late and late.name == turn.name else []
+        if found:
+            chosen = _only(remembered or found)
+            if "unsettled_until" in known:
+                turn.remember(audience_id=chosen.audience_id, created_for=known["created_for"])
+            return chosen
+        if not listing.is_whole:
+            raise TikTokUnavailable(
+                "TikTok's list of audiences is shorter than announced, so it cannot be told whether this one exists.",
+                may_have_happened=False,
+            )
+        if known.get("unsettled_until", 0) > self._clock.now():
+            raise self._unsettled(known)
+        if "audience_id" in known:
+            turn.history = turn.history.after_loss()
+        return None
 
     def _wait_for_turn(self, key: str, owner: str) -> dict[str, Any]:
         waiting = tenacity.Retrying(
@@ -102,62 +199,126 @@ class AudienceWriter:
                 wait_seconds=random.uniform(1, 20),  # noqa: S311 - spreads retries
             ) from None
 
-    def _find(self, target: Target, known: dict[str, Any]) -> str | None:
-        """The id of the audience of this name, or None when there certainly is none."""
-        listing = self._api.list_audiences()
-        found = [audience for audience in listing.audiences if audience.name == target.audience and audience.is_creator]
-        remembered = [audience for audience in found if audience.audience_id == known.get("audience_id")]
-        if not found and "audience_id" in known:
-            # It may be too new for the list, or deleted, or renamed.
-            late = self._api.find_audience(known["audience_id"])
-            found = [late] if late and late.name == target.audience else []
-        if found:
-            chosen = _only(remembered or found)
-            _expect_to_fit(target, chosen)
-            return chosen.audience_id
-        if not listing.is_whole:
-            raise TikTokUnavailable(
-                "TikTok's list of audiences is shorter than announced, so it cannot be told whether this one exists.",
-                may_have_happened=False,
-            )
-        if known.get("unsettled_until", 0) > self._clock.now():
-            raise self._unsettled(known)
-        return None
+    def _finish_earlier(self, turn: Turn, audience_id: str | None, own: Entry, route: Route) -> str | None:
+        """Carry out what somebody before us had planned and did not come to."""
+        while turn.history.pending:
+            entry = _entry(turn.history, turn.history.pending[0])
+            if own.change.is_fresh_start and own.order > entry.order:
+                # Ours makes it irrelevant; it stays written down until ours is.
+                turn.history = replace(turn.history, pending=())
+                break
+            if entry.id == own.id:
+                # Ours may have been prepared anew since.
+                entry = replace(own, applied_at=entry.applied_at)
+            try:
+                audience_id, _ = self._step(turn, audience_id, route.make_ready(turn.name, entry), route)
+            except RejectedError:
+                if entry.id == own.id or entry.is_applied:
+                    raise
+                # Its own delivery will say why.
+                turn.history = turn.history.without(entry.id)
+                turn.save()
+        return audience_id
 
-    def _create(self, target: Target, file_paths: Sequence[str], key: str, owner: str) -> Applied:
-        # Fails when somebody else had the turn since the list was read: what was read then no longer counts.
-        self._announce(key, owner, self._seconds_left() + SETTLE_SECONDS, answer="None was written down.")
+    def _carry_out_new(
+        self, turn: Turn, audience: CustomAudience | None, audience_id: str | None, own: Entry, route: Route
+    ) -> Applied:
+        plan = turn.history.with_new(route.make_ready(turn.name, own))
+        for entry_id in plan.pending[1:]:
+            # Before anything is changed: what would have to be done again must be there.
+            plan = plan.with_entry(route.make_ready(turn.name, _entry(plan, entry_id)))
+        size = audience.cover_num if audience else 0
+        exists = audience_id is not None
+        at_risk = (exists and route.has_minimum) and any(
+            self._is_at_risk(turn, _entry(plan, entry_id), size) for entry_id in plan.pending
+        )
+        before, turn.history = turn.history, plan
+        turn.save()
+        request_id = ""
         try:
-            created = self._api.create(target.audience, calculate_type=target.calculate_type, file_paths=file_paths)
+            while turn.history.pending:
+                entry = _entry(turn.history, turn.history.pending[0])
+                audience_id, made_by = self._step(turn, audience_id, entry, route)
+                request_id = made_by if entry.id == own.id else request_id
+        except (RejectedError, FileExpired):
+            if turn.history.pending[:1] == (own.id,):
+                # Nothing was done: another attempt plans anew.
+                turn.history = before.without(own.id)
+                turn.save()
+            raise
+        return self._applied(
+            turn,
+            audience_id,
+            _action(turn, own, audience_id),
+            request_id,
+            repeated=plan.pending[1:],
+            is_at_risk=at_risk,
+            size=size,
+        )
+
+    def removed(self, turn: Turn, audience: CustomAudience, entry: Entry, request_id: str) -> Applied:
+        """What is to be told of a remove that the history does not hold, because everything heeds it from now on."""
+        at_risk = self._is_at_risk(turn, entry, audience.cover_num)
+        return self._applied(
+            turn, audience.audience_id, entry.change, request_id, is_at_risk=at_risk, size=audience.cover_num
+        )
+
+    def _is_at_risk(self, turn: Turn, entry: Entry, size: int) -> bool:
+        return turn.history.is_at_risk(entry, size, now=self._clock.now(), minimum=self._minimum_size)
+
+    def _applied(self, turn: Turn, audience_id: str | None, action: str, request_id: str, **told: Any) -> Applied:
+        return Applied(turn.name, audience_id or "", action, request_id, advertiser_id=self.advertiser_id, **told)
+
+    def _step(self, turn: Turn, audience_id: str | None, entry: Entry, route: Route) -> tuple[str | None, str]:
+        """Carry out the next pending change, and write that down."""
+        request_id = ""
+        if entry.change is Change.DELETE:
+            if audience_id is not None:
+                request_id = route.delete(audience_id)
+                turn.known = {"deleted": [*turn.known.get("deleted", ()), audience_id][-_DELETED_IDS:]}
+                audience_id = None
+        elif audience_id is not None:
+            request_id = self._carry_out(audience_id, turn, entry, route)
+        elif entry.change is not Change.REMOVE:
+            audience_id, request_id = self._create(turn, entry, route)
+        turn.history = turn.history.with_done(replace(entry, applied_at=self._clock.now(), request_id=request_id))
+        turn.save()
+        return audience_id, request_id
+
+    def _carry_out(self, audience_id: str, turn: Turn, entry: Entry, route: Route) -> str:
+        try:
+            return route.carry_out(turn.name, audience_id, entry)
+        except FileExpired:
+            if entry.id == turn.owner:
+                raise
+            return route.carry_out(turn.name, audience_id, route.make_ready(turn.name, replace(entry, uploaded_at=0.0)))
+
+    def _create(self, turn: Turn, entry: Entry, route: Route) -> tuple[str, str]:
+        # Fails when somebody else had the turn since the list was read: what was read then no longer counts.
+        self._announce(turn, entry, self._seconds_left() + SETTLE_SECONDS, answer="None was written down.")
+        try:
+            created = route.create(turn.name, entry)
         except TikTokUnavailable as error:
             if not error.may_have_happened:
-                self._ledger.save(key, {}, owner=owner)
+                turn.remember()
                 raise
-            announced = self._announce(key, owner, SETTLE_SECONDS, answer=str(error))
+            self._announce(turn, entry, SETTLE_SECONDS, answer=str(error))
         except ConnectorError:
-            self._ledger.save(key, {}, owner=owner)
+            turn.remember()
             raise
         else:
-            self._remember(key, owner, created.audience_id, owner)
-            return Applied(created.audience_id, _CREATE, created.request_id)
-        audience_id = self._find(target, announced)
-        if audience_id is None:
-            raise self._unsettled(announced)
-        self._remember(key, owner, audience_id, owner)
-        return self._append_to(audience_id, file_paths, _CREATE)
+            turn.remember(audience_id=created.audience_id, created_for=entry.id)
+            if route.creates_filled:
+                return created.audience_id, created.request_id
+            return created.audience_id, self._carry_out(created.audience_id, turn, entry, route)
+        audience = self.find(turn)
+        if audience is None:
+            raise self._unsettled(turn.known)
+        return audience.audience_id, self._carry_out(audience.audience_id, turn, entry, route)
 
-    def _announce(self, key: str, owner: str, settle_seconds: float, *, answer: str) -> dict[str, Any]:
+    def _announce(self, turn: Turn, entry: Entry, settle_seconds: float, *, answer: str) -> None:
         until = self._clock.now() + settle_seconds
-        announced = {"unsettled_until": until, "created_for": owner, "answer": answer}
-        self._ledger.save(key, announced, owner=owner)
-        return announced
-
-    def _append_to(self, audience_id: str, file_paths: Sequence[str], action: str) -> Applied:
-        request_id = self._api.update(audience_id, action=Action.APPEND, file_paths=file_paths)
-        return Applied(audience_id, action, request_id)
-
-    def _remember(self, key: str, owner: str, audience_id: str, created_for: str) -> None:
-        self._ledger.save(key, {"audience_id": audience_id, "created_for": created_for}, owner=owner)
+        turn.remember(unsettled_until=until, created_for=entry.id, answer=answer)
 
     def _unsettled(self, announced: dict[str, Any]) -> CreateUnsettled:
         remaining = max(announced["unsettled_until"] - self._clock.now(), 0)
@@ -168,6 +329,17 @@ class AudienceWriter:
         )
 
 
+def _action(turn: Turn, entry: Entry, audience_id: str | None) -> str:
+    """What a receipt says that an object did."""
+    return CREATED if audience_id is not None and turn.known.get("created_for") == entry.id else entry.change
+
+
+def _entry(history: History, entry_id: str) -> Entry:
+    entry = history.find(entry_id)
+    assert entry is not None, "what is pending is remembered"
+    return entry
+
+
 def _only(found: Sequence[CustomAudience]) -> CustomAudience:
     if len(found) > 1:
         ids = ", ".join(audience.audience_id for audience in found)
@@ -176,19 +348,3 @@ def _only(found: Sequence[CustomAudience]) -> CustomAudience:
             reason="ambiguous_audience",
         )
     return found[0]
-
-
-def _expect_to_fit(target: Target, audience: CustomAudience) -> None:
-    if audience.audience_type in _NO_CUSTOMER_FILES:
-        raise InvalidInput(
-            f"The audience {audience.audience_id} of this name is of the type {audience.audience_type}, which takes no "
-            "files. Use another audience name.",
-            reason="not_a_customer_file",
-        )
-    held = _SAME_CONTENT.get(audience.calculate_type, audience.calculate_type)
-    if held not in ("", target.calculate_type):
-        raise InvalidInput(
-            f"The audience {audience.audience_id} of this name holds {audience.calculate_type}, the file holds "
-            f"{target.calculate_type}. Use the format that it holds, or another audience name.",
-            reason="calculate_type_mismatch",
-        )

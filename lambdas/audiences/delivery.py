@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from lambdas.audiences.domain import Target
-from lambdas.audiences.rows import FileCheck, Part, Tally
+from lambdas.audiences.formats import Route
+from lambdas.audiences.rows.check import FileCheck, Part
+from lambdas.audiences.rows.tally import Tally
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import ConnectorError
+
+_LINE_NUMBERS = 100  # kept of what TikTok refused
 
 
 class State(StrEnum):
@@ -22,6 +26,18 @@ class State(StrEnum):
     APPLIED = "applied"
     FINISHED = "finished"
     REJECTED = "rejected"
+
+
+class Status(StrEnum):
+    """What a receipt says of an object."""
+
+    DELIVERED = "delivered"
+    SUPERSEDED = "superseded"
+    REJECTED = "rejected"
+
+
+CREATED = "CREATE"
+SUPERSEDED = "SUPERSEDED"
 
 
 @dataclass(frozen=True)
@@ -35,24 +51,71 @@ class UploadedPart:
 
 @dataclass(frozen=True)
 class Applied:
-    """What was done at TikTok: to which audience, and whether it was created or appended to."""
+    """What was done to an audience at TikTok, and by which call.
 
+    ``action`` is a change, ``CREATE`` or ``SUPERSEDED``. ``repeated`` are the ids of newer objects that were applied
+    again after this one. ``is_at_risk`` says that TikTok may not carry it out; ``size`` is how many people TikTok
+    showed before, ``since`` TikTok's own time of the change, and ``confirmed_by`` what told that it was carried out.
+    """
+
+    audience: str
     audience_id: str
     action: str
     request_id: str
+    repeated: tuple[str, ...] = ()
+    is_at_risk: bool = False
+    size: int = 0
+    advertiser_id: str = ""
+    since: str | None = None
+    confirmed_by: str = ""
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether it is still to be seen what TikTok makes of it."""
+        return self.is_at_risk and not self.confirmed_by
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of ``dataclasses.asdict``."""
+        return cls(**{**document, "repeated": tuple(document["repeated"])})
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Entries that TikTok refused one by one: how many, and the lines of the first of them."""
+
+    count: int = 0
+    lines: tuple[int, ...] = ()
+
+    def with_lines(self, lines: Sequence[int]) -> Refusal:
+        """So many more."""
+        return Refusal(self.count + len(lines), (*self.lines, *lines)[:_LINE_NUMBERS])
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """The ledger's memory of one object version. ``advertiser_id`` is the one that the uploaded parts belong to."""
+    """The ledger's memory of one object version.
+
+    ``advertiser_id`` is the one that the uploaded parts belong to; ``prepared_with`` names everything that the check
+    depended on, ``suppression`` the revision of the suppression list. ``uploaded_at`` is the time of the first upload
+    (epoch). ``streamed`` counts, for each audience, the rows that went to it already; ``refused`` those that did not.
+    ``applied`` holds one entry an audience, the last of them from
+    ``applied_at`` (epoch).
+    """
 
     state: State = State.STARTED
     attempts: int = 0
     started_at: str = ""
     advertiser_id: str = ""
+    prepared_with: str = ""
+    suppression: str = ""
     check: FileCheck | None = None
     uploads: tuple[UploadedPart, ...] = ()
-    applied: Applied | None = None
+    uploaded_at: float = 0.0
+    streamed: Mapping[str, int] = field(default_factory=dict)
+    refused: Refusal = Refusal()
+    applied: tuple[Applied, ...] = ()
+    applied_at: float = 0.0
     last_error: str = ""
 
     def missing_parts(self) -> list[Part]:
@@ -69,16 +132,16 @@ class Delivery:
         """The inverse of ``to_document``; an empty document is a new delivery."""
         if not document:
             return cls()
-        check, applied = document["check"], document["applied"]
+        check, refused = document["check"], document["refused"]
         return cls(
-            state=State(document["state"]),
-            attempts=int(document["attempts"]),
-            started_at=document["started_at"],
-            advertiser_id=document["advertiser_id"],
-            check=check and FileCheck(Tally(**check["tally"]), tuple(Part(**part) for part in check["parts"])),
-            uploads=tuple(UploadedPart(**part) for part in document["uploads"]),
-            applied=applied and Applied(**applied),
-            last_error=document["last_error"],
+            **{
+                **document,
+                "state": State(document["state"]),
+                "check": check and FileCheck.from_document(check),
+                "uploads": tuple(UploadedPart(**part) for part in document["uploads"]),
+                "refused": Refusal(refused["count"], tuple(refused["lines"])),
+                "applied": tuple(Applied.from_document(applied) for applied in document["applied"]),
+            }
         )
 
 
@@ -87,48 +150,58 @@ def timestamp(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def rows_summary(tally: Tally, *, sent: int) -> dict[str, Any]:
-    """The account of the rows: read = sent + withheld + invalid, where a refused file's valid rows are withheld."""
+def rows_summary(tally: Tally, *, sent: int, refused: int = 0) -> dict[str, Any]:
+    """The account of the rows: read = sent + withheld + suppressed + invalid + ``refused`` (by TikTok, one by one).
+
+    A refused file's valid rows are withheld. ``partial`` rows are sent without the identifiers that were bad.
+    """
     return {
         "read": tally.read,
         "sent": sent,
-        "withheld": tally.valid - sent,
-        "invalid": tally.read - tally.valid,
-        "invalid_by_reason": {
-            reason: {"count": count, "lines": list(tally.invalid_lines[reason])}
-            for reason, count in sorted(tally.invalid.items())
-        },
+        "withheld": tally.valid - sent - refused,
+        "suppressed": tally.suppressed,
+        "invalid": tally.invalid_rows,
+        "invalid_by_reason": _by_reason(tally.invalid, tally.invalid_lines),
+        "partial": tally.partial_rows,
+        "partial_by_reason": _by_reason(tally.partial, tally.partial_lines),
         "blank_lines": tally.blank,
         "header": tally.header,
     }
+
+
+def _by_reason(counts: Mapping[str, int], lines: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    return {reason: {"count": count, "lines": list(lines[reason])} for reason, count in sorted(counts.items())}
 
 
 def receipt(
     version: ObjectVersion,
     target: Target | None,
     delivery: Delivery,
+    status: Status,
     *,
     finished_at: str,
     error: ConnectorError | None = None,
 ) -> dict[str, Any]:
     """Our written account of one object version: of its delivery, or with ``error`` of its rejection.
 
-    Holds counts, line numbers and TikTok's ids, never an identifier.
+    Holds counts, line numbers and TikTok's ids, never an identifier. The schema is in docs/receipts.md.
     """
     tally = delivery.check.tally if delivery.check else Tally()
-    applied = delivery.applied
+    first = delivery.applied[0] if delivery.applied and target and not target.suppresses else None
     file_paths = {part.number: part for part in delivery.uploads}
     return {
         "receipt_version": 1,
-        "status": "rejected" if error else "delivered",
+        "status": status,
         "reason": error.reason if error else None,
         "detail": str(error) if error else None,
         "object": asdict(version),
-        "audience": {"name": target.audience if target else None, "id": applied.audience_id if applied else None},
-        "calculate_type": target.calculate_type if target else None,
+        "audience": {"name": target.audience if target else None, "id": first.audience_id if first else None},
+        "format": target.format.name if target else None,
+        "calculate_type": target.format.upload_type if target else None,
         "advertiser_id": delivery.advertiser_id or None,
-        "action": applied.action if applied else None,
-        "rows": rows_summary(tally, sent=0 if error else tally.valid),
+        "action": first.action if first else None,
+        "rows": rows_summary(tally, sent=_rows_sent(target, delivery, status), refused=delivery.refused.count)
+        | {"refused_by_tiktok": asdict(delivery.refused)},
         "parts": [
             {
                 "number": part.number,
@@ -139,7 +212,19 @@ def receipt(
             }
             for part in (delivery.check.parts if delivery.check else ())
         ],
-        "request_id": applied.request_id if applied else None,
+        "request_id": first.request_id if first else None,
+        "applied": [
+            {
+                "audience": applied.audience,
+                "audience_id": applied.audience_id,
+                "advertiser_id": applied.advertiser_id,
+                "action": applied.action,
+                "request_id": applied.request_id,
+                "repeated": list(applied.repeated),
+                "confirmed_by": applied.confirmed_by or None,
+            }
+            for applied in delivery.applied
+        ],
         "attempts": delivery.attempts,
         "times": {
             "arrived_at": version.arrived_at,
@@ -147,3 +232,13 @@ def receipt(
             "finished_at": finished_at,
         },
     }
+
+
+def _rows_sent(target: Target | None, delivery: Delivery, status: Status) -> int:
+    if target is None or delivery.check is None or status is Status.SUPERSEDED:
+        return 0
+    valid = delivery.check.tally.valid
+    if target.format.route is Route.STREAMING:
+        # Also of a file that was refused half way.
+        return max(min(delivery.streamed.get(target.audience, 0), valid) - delivery.refused.count, 0)
+    return valid if status is Status.DELIVERED else 0

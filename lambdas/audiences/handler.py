@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,15 +16,19 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
 from lambdas.audiences.ports import Clock
-from lambdas.audiences.service import Activation, Outcome, Result
+from lambdas.audiences.rows.reading import RowRules
+from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clients import new_client
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.ledger import DynamoLedger
 from lambdas.aws.notifications import parse_notification
 from lambdas.aws.object_store import S3ObjectStore
-from lambdas.aws.queue_consumer import QueueConsumer
+from lambdas.aws.queue_consumer import QueueConsumer, is_confirmed
+from lambdas.aws.registry import DynamoRegistry
 from lambdas.aws.secret import SecretCredentials
+from lambdas.aws.suppression_store import S3SuppressionStore
 from lambdas.contracts import Metric
 from lambdas.observability import logger, metrics
 from lambdas.settings import ActivationSettings
@@ -32,6 +37,7 @@ from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.errors import ConnectorError, RetryableError, UnexpectedError
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.rate import RequestPacer
+from lambdas.tiktok.segments import SegmentApi
 from lambdas.tiktok.transport import HttpTransport, Transport
 
 # A message stays hidden for this long after the function's own time-out, so that no two work on it at once.
@@ -39,6 +45,7 @@ _HOLD_MARGIN_SECONDS = 30
 
 _METRIC_OF = {
     Result.DELIVERED: Metric.OBJECTS_DELIVERED,
+    Result.SUPERSEDED: Metric.OBJECTS_SUPERSEDED,
     Result.ALREADY_DELIVERED: Metric.OBJECTS_ALREADY_DELIVERED,
     Result.IGNORED: Metric.OBJECTS_IGNORED,
 }
@@ -82,7 +89,9 @@ class Application:
             logger.append_keys(object_key=version.key, version_id=version.version_id)
             owner = f"{context.aws_request_id}/{record.message_id}"
             try:
-                outcome = activation.activate(version, owner=owner, seconds_left=seconds_left)
+                outcome = activation.activate(
+                    version, owner=owner, seconds_left=seconds_left, is_confirmed=is_confirmed(record)
+                )
             except ConnectorError:
                 raise
             except Exception as defect:  # noqa: BLE001 - must not lose the message, nor print what it was working on
@@ -96,12 +105,25 @@ class Application:
         self.consumer.consume(record, activate, last_words=last_words)
 
 
+@dataclass(frozen=True)
+class AdvertiserApi:
+    """The calls that act for one advertiser."""
+
+    audiences: AudienceApi
+    segments: SegmentApi
+
+
 class PowertoolsObserver:
-    """Writes to the function's log and metrics."""
+    """Writes to the function's log and metrics, from any thread."""
+
+    def __init__(self) -> None:
+        # Powertools reads, changes and stores a metric's values without one.
+        self._counting = threading.Lock()
 
     def count(self, metric: Metric) -> None:
         """Add one to a metric."""
-        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
+        with self._counting:
+            metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
 
     def warn(self, text: str, **fields: object) -> None:
         """Write to the log."""
@@ -125,33 +147,63 @@ def compose(
     *,
     clock: Clock | None = None,
     aws_client: Callable[[Any], Any] = new_client,
+    minimum_size: int = MINIMUM_AUDIENCE_SIZE,
 ) -> Application:
-    """Join the service with AWS and TikTok. Each invocation gets an activation of its own, which keeps the rate."""
+    """Join the service with AWS and TikTok. Each invocation gets an activation of its own, which keeps the rate.
+
+    It keeps that of each advertiser by itself: many files of one must not hold up another's.
+    """
     observer = PowertoolsObserver()
     clock = clock or SystemClock()
     dynamodb = aws_client("dynamodb")
-    objects = S3ObjectStore(aws_client("s3"), bucket=settings.bucket)
+    s3 = aws_client("s3")
+    objects = S3ObjectStore(s3, bucket=settings.bucket)
+    suppressions = S3SuppressionStore(s3, bucket=settings.bucket, now=clock.now)
+    registry = DynamoRegistry(dynamodb, table=settings.ledger_table)
     credentials = SecretCredentials(aws_client("secretsmanager"), secret_id=settings.secret_id)
 
     def ledger(prefix: str, keep_days: int | None) -> DynamoLedger:
         return DynamoLedger(dynamodb, table=settings.ledger_table, prefix=prefix, now=clock.now, keep_days=keep_days)
 
-    def new_activation() -> Activation:
-        pacer = RequestPacer(settings.request_interval_seconds, sleep=clock.sleep, now=clock.monotonic)
+    ledgers = Ledgers(
+        deliveries=ledger("object#", settings.ledger_retention_days),
+        audiences=ledger("audience#", None),
+        repeats=ledger("repeat#", settings.ledger_retention_days),
+    )
+    rules = Rules(
+        supported=settings.supported_calculate_types,
+        max_invalid_ratio=settings.max_invalid_ratio,
+        rows=RowRules(
+            allow_raw_identifiers=settings.allow_raw_identifiers,
+            email_rule=settings.email_rule,
+            phone_rule=settings.phone_rule,
+            default_country=settings.default_country,
+        ),
+        thread_count=settings.thread_count,
+        allow_audience_deletion=settings.allow_audience_deletion,
+        minimum_size=minimum_size,
+    )
 
-        def api_for(credentials: Credentials) -> AudienceApi:
+    def new_activation() -> Activation:
+        pacers: dict[str, RequestPacer] = {}
+
+        def api_for(credentials: Credentials) -> AdvertiserApi:
+            pacer = pacers.setdefault(
+                credentials.advertiser_id,
+                RequestPacer(settings.request_interval_seconds, sleep=clock.sleep, now=clock.monotonic),
+            )
             client = TikTokClient(transport, credentials, pacer=pacer, on_retry=observer.retried, sleep=clock.sleep)
-            return AudienceApi(client)
+            return AdvertiserApi(AudienceApi(client), SegmentApi(client))
 
         return Activation(
             objects=objects,
-            deliveries=ledger("object#", settings.ledger_retention_days),
-            audiences=ledger("audience#", None),
+            ledgers=ledgers,
+            registry=registry,
+            suppressions=suppressions,
             credentials=credentials,
             api_for=api_for,
             clock=clock,
-            supported=settings.supported_calculate_types,
-            max_invalid_ratio=settings.max_invalid_ratio,
+            rules=rules,
         )
 
     consumer = QueueConsumer(
@@ -172,16 +224,23 @@ def _tell(outcome: Outcome) -> None:
     if outcome.result is not Result.DELIVERED or not (delivery and delivery.check and delivery.applied):
         logger.info(outcome.result)
         return
-    tally = delivery.check.tally
-    metrics.add_metric(name=Metric.ROWS_SENT, unit=MetricUnit.Count, value=tally.valid)
-    metrics.add_metric(name=Metric.ROWS_INVALID, unit=MetricUnit.Count, value=tally.read - tally.valid)
+    tally, refused = delivery.check.tally, delivery.refused.count
+    first = delivery.applied[0]
+    for metric, rows in (
+        (Metric.ROWS_SENT, tally.valid - refused),
+        (Metric.ROWS_INVALID, tally.invalid_rows),
+        (Metric.ROWS_SUPPRESSED, tally.suppressed),
+        (Metric.ROWS_REFUSED, refused),
+    ):
+        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=rows)
     logger.info(
         outcome.result,
         extra={
-            "audience_id": delivery.applied.audience_id,
-            "action": delivery.applied.action,
+            "audience_id": first.audience_id,
+            "action": first.action,
+            "audiences": len(delivery.applied),
             "rows_read": tally.read,
-            "rows_sent": tally.valid,
+            "rows_sent": tally.valid - refused,
             "parts": len(delivery.check.parts),
             "attempts": delivery.attempts,
         },

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, BinaryIO, Protocol
+from typing import IO, Any, BinaryIO, Protocol
 
+from lambdas.audiences.history import Entry, History
+from lambdas.audiences.rows.reading import Suppressed
+from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
+from lambdas.suppressions.models import Manifest
 from lambdas.tiktok.models import (
     Action,
     AudienceListing,
+    AudienceOutcome,
+    AudienceSubType,
     CalculateType,
     CreatedAudience,
     Credentials,
     CustomAudience,
+    IdSchema,
+    MappingAction,
     UploadedFile,
 )
 
@@ -27,6 +35,13 @@ class ObjectStore(Protocol):
         """Stream one version of an object, whole or the bytes ``span[0]`` up to ``span[1]``.
 
         Raises InvalidInput ``object_missing``, RetryableError or FatalError.
+        """
+        ...
+
+    def read_current(self, key: str) -> bytes | None:
+        """The current version of a small object of the same bucket, or None when there is none.
+
+        Of a larger one at most 64 KiB and a byte. Raises RetryableError or FatalError.
         """
         ...
 
@@ -51,6 +66,42 @@ class Ledger(Protocol):
         ...
 
 
+class Registry(Protocol):
+    """What is known of all audiences: their names, once written to, and their last settings. Strongly consistent."""
+
+    def add(self, advertiser_id: str, name: str) -> None:
+        """Register a name. Raises ConnectorError."""
+        ...
+
+    def names(self, advertiser_id: str) -> Sequence[str]:
+        """All names of an advertiser. Raises ConnectorError."""
+        ...
+
+    def keep_settings(self, audience: str, content: bytes) -> None:
+        """Remember the settings of an audience as they were last read. Raises ConnectorError."""
+        ...
+
+    def kept_settings(self, audience: str) -> bytes | None:
+        """The settings that were last read, or None. Raises ConnectorError."""
+        ...
+
+
+class SuppressionList(Protocol):
+    """Who must never be sent again. All raise ConnectorError."""
+
+    def current(self) -> Manifest:
+        """The list as it is now."""
+        ...
+
+    def load_filter(self, manifest: Manifest, space: IdentifierSpace) -> Suppressed | None:
+        """The filter of a space, or None when nothing is suppressed there."""
+        ...
+
+    def add(self, version: ObjectVersion, space: IdentifierSpace, digests: IO[bytes], count: int) -> Manifest:
+        """Suppress the packed digests of a file. The same version again changes nothing."""
+        ...
+
+
 class AudienceApi(Protocol):
     """TikTok's audience calls for one advertiser. All raise ConnectorError."""
 
@@ -66,7 +117,19 @@ class AudienceApi(Protocol):
         """One audience by its id, or None when TikTok does not know it."""
         ...
 
-    def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
+    def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
+        """What became of the changes to an audience, or None when TikTok does not know it."""
+        ...
+
+    def create(
+        self,
+        name: str,
+        *,
+        calculate_type: CalculateType,
+        file_paths: Sequence[str],
+        retention_in_days: int | None = None,
+        audience_sub_type: AudienceSubType | None = None,
+    ) -> CreatedAudience:
         """Create an audience; never repeats a call whose outcome is unknown."""
         ...
 
@@ -74,16 +137,83 @@ class AudienceApi(Protocol):
         """Apply files to an audience; returns the request id."""
         ...
 
-
-class CredentialSource(Protocol):
-    """The token and the advertiser id."""
-
-    def current(self) -> Credentials:
-        """The credentials, cached. Raises CredentialsNotSet."""
+    def delete(self, audience_id: str) -> str:
+        """Delete an audience; returns the request id. One that is gone counts as deleted."""
         ...
 
-    def refresh(self) -> Credentials:
-        """The credentials, read again. Raises CredentialsNotSet."""
+
+class SegmentApi(Protocol):
+    """TikTok's streaming calls for one advertiser. All raise ConnectorError."""
+
+    def create(self, name: str) -> CreatedAudience:
+        """Create an empty audience; never repeats a call whose outcome is unknown."""
+        ...
+
+    def map(
+        self, action: MappingAction, schema: Sequence[IdSchema], entries: Sequence[Sequence[str]], audience_id: str
+    ) -> str:
+        """Add people to an audience, or take them out; returns the request id."""
+        ...
+
+    def most_entries(self, schema: Sequence[IdSchema]) -> int:
+        """How many entries of a schema one mapping takes."""
+        ...
+
+
+class Advertiser(Protocol):
+    """The calls that act for one advertiser."""
+
+    @property
+    def audiences(self) -> AudienceApi:
+        """Audiences and files."""
+        ...
+
+    @property
+    def segments(self) -> SegmentApi:
+        """Streaming."""
+        ...
+
+
+class Route(Protocol):
+    """How rows get into audiences, on behalf of one object. All raise ConnectorError."""
+
+    creates_filled: bool
+    has_minimum: bool  # whether TikTok does not carry out what would leave too few people
+
+    def expect_to_fit(self, audience: CustomAudience, entry: Entry, history: History, /) -> None:
+        """Raises InvalidInput when the audience must not have the change."""
+        ...
+
+    def make_ready(self, name: str, entry: Entry, /) -> Entry:
+        """The entry in a form that can be carried out now."""
+        ...
+
+    def create(self, name: str, entry: Entry, /) -> CreatedAudience:
+        """Create an audience, with the entry's rows in it if it ``creates_filled``."""
+        ...
+
+    def carry_out(self, name: str, audience_id: str, entry: Entry, /) -> str:
+        """Carry out the entry's change; returns the request id."""
+        ...
+
+    def delete(self, audience_id: str, /) -> str:
+        """Delete an audience; returns the request id."""
+        ...
+
+
+class CredentialSource(Protocol):
+    """The token, and the advertiser that it acts for: the usual one, or one by its alias in the secret."""
+
+    def current(self, advertiser: str | None = None) -> Credentials:
+        """The credentials, cached. Raises CredentialsNotSet, or InvalidInput ``unknown_advertiser``."""
+        ...
+
+    def refresh(self, advertiser: str | None = None) -> Credentials:
+        """The credentials, read again. Raises as ``current``."""
+        ...
+
+    def advertisers(self) -> Sequence[Credentials]:
+        """The credentials of every advertiser, the usual one first. Raises CredentialsNotSet."""
         ...
 
 

@@ -25,6 +25,7 @@ def parse_notification(body: str, *, bucket: str) -> ObjectVersion:
             version_id=str(detail["object"].get("version-id") or UNVERSIONED),
             size=int(detail["object"].get("size", 0)),
             arrived_at=str(event["time"]),
+            sequencer=str(detail["object"].get("sequencer") or ""),
         )
         version.id.encode()
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):

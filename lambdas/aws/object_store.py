@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from lambdas.aws.failures import aws_failures, error_code
-from lambdas.objects import UNVERSIONED, ObjectVersion
+from lambdas.objects import LARGEST_DOCUMENT, UNVERSIONED, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -54,6 +54,24 @@ class S3ObjectStore:
                 raise
             try:
                 yield body.iter_chunks(_CHUNK_BYTES)
+            finally:
+                body.close()
+
+    def read_current(self, key: str) -> bytes | None:
+        """The current version of an object of the bucket, or None when there is none or its last one was deleted.
+
+        Of an object above 64 KiB only that and a byte more, by which the reader sees that it is too large. Raises
+        RetryableError or FatalError.
+        """
+        with aws_failures("reading the settings of an audience", _READ_REMEDY):
+            try:
+                body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+            except ClientError as error:
+                if error_code(error) in _MISSING:
+                    return None
+                raise
+            try:
+                return body.read(LARGEST_DOCUMENT + 1)
             finally:
                 body.close()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lambdas.aws.failures import aws_failures
-from lambdas.contracts import DETAIL_ATTRIBUTE, REASON_ATTRIBUTE, Metric
+from lambdas.contracts import CONFIRMED_ATTRIBUTE, DETAIL_ATTRIBUTE, REASON_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     ConnectorError,
     CredentialsNotSet,
@@ -24,14 +24,16 @@ from lambdas.tiktok.errors import (
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
 _LONGEST_DELAY = 3600  # seconds; SQS allows 12 hours in all
-# Seconds, below SQS's 900: what is waited for usually ends much sooner than it has to.
-_LONGEST_POSTPONEMENT = 60
-_LONGEST_WAIT = 24 * 3600  # seconds in all
+_LONGEST_POSTPONEMENT = 900  # seconds, SQS's limit
 # Attributes of a copy.
 _FAILED_ATTEMPTS = "failed_attempts"
 _WAITING_SINCE = "waiting_since"
+_WAITING_FOR = "waiting_for"
+_YES = "true"
+_NOT_CARRIED_OUT = "not_carried_out"
 _NOT_IN_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -114,24 +116,31 @@ class QueueConsumer:
     def _postpone(self, record: SQSRecord, error: NotReady) -> None:
         """Put a copy behind a delay: unlike a message that comes back, it does not use up an attempt.
 
-        The copy carries the attempts that did fail, and when the wait began, so that nothing waits for ever.
+        The copy carries the attempts that did fail; for what it waits and since when, so that nothing waits for ever;
+        and that it was confirmed.
         """
         # Not since it was sent: in a long backlog, its first wait may come days later.
-        since = _number(record, _WAITING_SINCE) or self._now()
-        if self._now() - since > _LONGEST_WAIT:
+        # One wait is not counted as a part of another: that for TikTok's word takes days.
+        is_same_wait = (_attribute(record, _WAITING_FOR) or NotReady.reason) == error.reason
+        since = (is_same_wait and _number(record, _WAITING_SINCE)) or self._now()
+        if self._now() - since > error.longest_wait_seconds:
             self._give_up(record, error)
             return
         wait = self._retry_delay_seconds if error.wait_seconds is None else error.wait_seconds
-        delay = min(max(math.ceil(wait), 0), _LONGEST_POSTPONEMENT)
+        delay = min(max(math.ceil(wait), 0), math.ceil(error.longest_pause_seconds), _LONGEST_POSTPONEMENT)
+        attributes: dict[str, MessageAttributeValueTypeDef] = {
+            _FAILED_ATTEMPTS: {"DataType": "Number", "StringValue": str(_attempts(record) - 1)},
+            _WAITING_SINCE: {"DataType": "Number", "StringValue": f"{since:.3f}"},
+            _WAITING_FOR: {"DataType": "String", "StringValue": error.reason},
+        }
+        if is_confirmed(record):
+            attributes[CONFIRMED_ATTRIBUTE] = {"DataType": "String", "StringValue": _YES}
         with aws_failures("putting a message back into the queue"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=record.body,
                 DelaySeconds=delay,
-                MessageAttributes={
-                    _FAILED_ATTEMPTS: {"DataType": "Number", "StringValue": str(_attempts(record) - 1)},
-                    _WAITING_SINCE: {"DataType": "Number", "StringValue": f"{since:.3f}"},
-                },
+                MessageAttributes=attributes,
             )
         self._observer.count(Metric.OBJECTS_POSTPONED)
         self._observer.warn("postponed", reason=error.reason, detail=str(error), delay_seconds=delay)
@@ -170,6 +179,7 @@ class QueueConsumer:
         self._observer.count(Metric.OBJECTS_EXHAUSTED)
 
     def _bury(self, record: SQSRecord, reason: str, detail: str) -> None:
+        """Put a copy into the dead-letter queue. It is not confirmed any more: the next replay is another decision."""
         with aws_failures("sending to the dead-letter queue"):
             self._client.send_message(
                 QueueUrl=self._dead_letter_queue_url,
@@ -195,8 +205,15 @@ class QueueConsumer:
             self._observer.count(Metric.TOKEN_REJECTED)
         elif isinstance(error, (FatalError, CredentialsNotSet)):
             self._observer.count(Metric.MISCONFIGURED)
+        elif error.reason == _NOT_CARRIED_OUT:
+            self._observer.count(Metric.NOT_CARRIED_OUT)
         if not error.listed:
             self._observer.count(Metric.UNLISTED_CODES)
+
+
+def is_confirmed(record: SQSRecord) -> bool:
+    """Whether somebody has confirmed what the message asks for, by a replay."""
+    return _attribute(record, CONFIRMED_ATTRIBUTE) == _YES
 
 
 def _attempts(record: SQSRecord) -> int:
@@ -205,9 +222,12 @@ def _attempts(record: SQSRecord) -> int:
 
 
 def _number(record: SQSRecord, name: str) -> float | None:
-    value = (record.raw_event.get("messageAttributes") or {}).get(name, {}).get("stringValue")
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = float(_attribute(record, name))
+    except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _attribute(record: SQSRecord, name: str) -> str:
+    return (record.raw_event.get("messageAttributes") or {}).get(name, {}).get("stringValue") or ""

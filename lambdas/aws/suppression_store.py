@@ -18,15 +18,16 @@ from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
 from lambdas.aws.failures import aws_failures, error_code
+from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
 from lambdas.suppressions.filter import SuppressionFilter
 from lambdas.suppressions.models import (
     MANIFEST_KEY,
-    IdentifierSpace,
     Manifest,
     Source,
     StoredFilter,
     digests_prefix,
+    prefix_of,
 )
 from lambdas.tiktok.errors import FatalError, NotReady
 
@@ -150,7 +151,7 @@ class S3SuppressionStore:
     def _change(
         self, before: Manifest, etag: str | None, revision: str, space: IdentifierSpace, sources: tuple[Source, ...]
     ) -> Manifest:
-        stored = self._put_filter(before, f"{space.prefix}filters/{revision}", space, sources) if sources else None
+        stored = self._put_filter(before, f"{prefix_of(space)}filters/{revision}", space, sources) if sources else None
         after = before.changed(revision, space, sources, stored)
         current = after if self._put_manifest(after, etag) else self.current()
         # Of the keys of both, the outdated ones, or our own new ones when we were overtaken.
@@ -258,7 +259,7 @@ class S3SuppressionStore:
         limit = self._now() - _ABANDONED_AFTER_SECONDS
         with aws_failures("deleting outdated parts of the suppression list"):
             pages = self._client.get_paginator("list_object_versions")
-            for page in pages.paginate(Bucket=self._bucket, Prefix=space.prefix):
+            for page in pages.paginate(Bucket=self._bucket, Prefix=prefix_of(space)):
                 for entry in (*page.get("Versions", []), *page.get("DeleteMarkers", [])):
                     key = entry["Key"]
                     if key not in used and (key in known or entry["LastModified"].timestamp() < limit):

@@ -55,3 +55,33 @@ class HashAlgorithm(StrEnum):
 
     SHA256 = "sha256"
     MD5 = "md5"
+
+
+class IdentifierKind(StrEnum):
+    """What an identifier is, before it is hashed. IDFA, GAID and AAID are all device ids."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    DEVICE = "device"
+
+
+class IdentifierSpace(StrEnum):
+    """Identifiers that have the same content: a person has one hash in every format of a space.
+
+    Of the ids of devices, idfa, gaid (aaid), first and maid are the same content.
+    """
+
+    EMAIL_SHA256 = "EMAIL_SHA256"
+    PHONE_SHA256 = "PHONE_SHA256"
+    DEVICE_SHA256 = "DEVICE_SHA256"
+    DEVICE_MD5 = "DEVICE_MD5"
+
+    @classmethod
+    def of(cls, kind: IdentifierKind, algorithm: HashAlgorithm) -> IdentifierSpace:
+        """The space of a kind's hashes."""
+        return cls(f"{kind}_{algorithm}".upper())
+
+    @property
+    def digest_bytes(self) -> int:
+        """How long a raw digest is."""
+        return 16 if self is IdentifierSpace.DEVICE_MD5 else 32

@@ -78,7 +78,7 @@ class SuppressionFilter:
         """The filter as it is stored: the very bytes that it works on."""
         return self._bits
 
-    def find(self, block: bytes) -> list[int]:
+    def positions(self, block: bytes) -> list[int]:
         """The positions, from 0, of those among packed digests that may be suppressed.
 
         The hot path: it costs next to nothing but time for a block in which nothing is.
@@ -105,7 +105,7 @@ class SuppressionFilter:
         """Whether a single digest may be suppressed. Raises ValueError when it has another width."""
         if len(digest) != self.digest_bytes:
             raise ValueError(f"A digest of {len(digest)} bytes was asked of a filter of {self.digest_bytes}.")
-        return bool(self.find(digest))
+        return bool(self.positions(digest))
 
     def _take_in(self, block: memoryview) -> int:
         words, stride = self._words(block)

@@ -5,35 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from typing import Any, Self
 
 from lambdas.contracts import SUPPRESSION_LIST_PREFIX
+from lambdas.identifiers.models import IdentifierSpace
 
 MANIFEST_KEY = f"{SUPPRESSION_LIST_PREFIX}manifest.json"
 _FORMAT = 1
 
 
-class IdentifierSpace(StrEnum):
-    """Identifiers that have the same content: one suppressed in one format is suppressed in every format of its space.
-
-    Of the ids of devices, idfa, gaid (aaid), first and maid are the same content.
-    """
-
-    EMAIL_SHA256 = "EMAIL_SHA256"
-    PHONE_SHA256 = "PHONE_SHA256"
-    DEVICE_SHA256 = "DEVICE_SHA256"
-    DEVICE_MD5 = "DEVICE_MD5"
-
-    @property
-    def digest_bytes(self) -> int:
-        """How long a raw digest is."""
-        return 16 if self is IdentifierSpace.DEVICE_MD5 else 32
-
-    @property
-    def prefix(self) -> str:
-        """What all keys of this space in S3 begin with."""
-        return f"{SUPPRESSION_LIST_PREFIX}{self.value}/"
+def prefix_of(space: IdentifierSpace) -> str:
+    """What all keys of a space in S3 begin with."""
+    return f"{SUPPRESSION_LIST_PREFIX}{space.value}/"
 
 
 @dataclass(frozen=True)
@@ -129,4 +112,4 @@ class Manifest:
 
 def digests_prefix(space: IdentifierSpace, source_id: str) -> str:
     """What the key of a file's packed digests begins with. The file's own name may be too long for a part of a key."""
-    return f"{space.prefix}sources/{hashlib.sha256(source_id.encode()).hexdigest()[:32]}/"
+    return f"{prefix_of(space)}sources/{hashlib.sha256(source_id.encode()).hexdigest()[:32]}/"

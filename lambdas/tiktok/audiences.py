@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
-from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CreatedAudience, CustomAudience, UploadedFile
+from lambdas.tiktok.models import (
+    Action,
+    AudienceListing,
+    AudienceOutcome,
+    AudienceSubType,
+    CalculateType,
+    CreatedAudience,
+    CustomAudience,
+    UploadedFile,
+)
 from lambdas.tiktok.pagination import read_listing
-from lambdas.tiktok.protocol import FileField, Reply, Request
+from lambdas.tiktok.protocol import FileField, Reply, Request, masked
 
 _ROOT = "dmp/custom_audience/"
 _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
+_HISTORY_SIZE = 100  # the largest that get takes (section 3.7)
 _READ_BYTES = 1 << 20
-_UNKNOWN_ID = {40002, 40007}
+UNKNOWN_ID = {40002, 40007}
 
 
 class AudienceApi:
@@ -48,7 +59,7 @@ class AudienceApi:
                 file=FileField(name, content),
             )
         )
-        return UploadedFile(_id_in(reply, "file_path", "file/upload"), reply.request_id)
+        return UploadedFile(id_in(reply, "file_path", "file/upload"), reply.request_id)
 
     def list_audiences(self) -> AudienceListing:
         """Every custom audience of the advertiser, own and shared, from all pages (section 3.6).
@@ -69,37 +80,74 @@ class AudienceApi:
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         """One custom audience by its id, or None when TikTok does not know it (section 3.7). Raises ConnectorError."""
+        entry = self._get(audience_id, history_size=1)
+        return _audience(entry["audience_details"]) if entry else None
+
+    def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
+        """What became of the changes to an audience, or None when TikTok does not know it (section 3.7).
+
+        ``since`` is the ``latest`` of an earlier outcome: complaints of older changes do not count. Without it, none of
+        single changes do. Raises ConnectorError.
+        """
+        entry = self._get(audience_id, history_size=_HISTORY_SIZE)
+        if entry is None:
+            return None
+        details = _audience(entry["audience_details"])
+        changes = [row for row in entry.get("audience_history") or [] if isinstance(row, Mapping)]
+        complaints = [
+            masked(_text(row.get("msg")))
+            for row in changes
+            if since is not None and _text(row.get("opt_time")) >= since and _text(row.get("msg"))
+        ]
+        latest = max((_text(row.get("opt_time")) for row in changes), default="")
+        return AudienceOutcome(next(iter(complaints), details.error_msg), details.cover_num, latest)
+
+    def _get(self, audience_id: str, *, history_size: int) -> Mapping[str, Any] | None:
         query = {
             "advertiser_id": self._client.advertiser_id,
             "custom_audience_ids": json.dumps([audience_id]),
-            "history_size": "1",
+            "history_size": str(history_size),
         }
         try:
             reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
         except TikTokRejected as error:
             # Whether an unknown id is an error or leaves its row out is not documented.
-            if error.code in _UNKNOWN_ID:
+            if error.code in UNKNOWN_ID:
                 return None
             raise
-        found = [entry.get("audience_details") for entry in reply.data.get("list") or []]
-        return next(
-            (_audience(entry) for entry in found if entry and str(entry.get("audience_id")) == audience_id), None
-        )
+        for entry in reply.data.get("list") or []:
+            details = entry.get("audience_details")
+            if details and str(details.get("audience_id")) == audience_id:
+                found: Mapping[str, Any] = entry
+                return found
+        return None
 
-    def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
-        """Create an audience of fewer than 50 uploaded files (section 3.4).
+    def create(
+        self,
+        name: str,
+        *,
+        calculate_type: CalculateType,
+        file_paths: Sequence[str],
+        retention_in_days: int | None = None,
+        audience_sub_type: AudienceSubType | None = None,
+    ) -> CreatedAudience:
+        """Create an audience of fewer than 50 uploaded files (section 3.4). ``retention_in_days``: 1 to 365.
 
         Names are not unique at TikTok, so a create whose outcome is unknown is never repeated here: it raises
         TikTokUnavailable with ``may_have_happened``, and the caller looks the name up. Raises ConnectorError.
         """
-        body = {
+        body: dict[str, Any] = {
             "advertiser_id": self._client.advertiser_id,
             "custom_audience_name": name,
             "calculate_type": calculate_type,
             "file_paths": list(file_paths),
         }
+        if retention_in_days is not None:
+            body["retention_in_days"] = retention_in_days
+        if audience_sub_type is not None:
+            body["audience_sub_type"] = audience_sub_type
         reply = self._client.call(Request("POST", _ROOT + "create/", body=body), repeatable=False)
-        return CreatedAudience(_id_in(reply, "custom_audience_id", "create"), reply.request_id)
+        return CreatedAudience(id_in(reply, "custom_audience_id", "create"), reply.request_id)
 
     def update(self, audience_id: str, *, action: Action, file_paths: Sequence[str]) -> str:
         """Apply fewer than 50 uploaded files to an audience; returns the request id (section 3.5).
@@ -114,8 +162,45 @@ class AudienceApi:
         }
         return self._client.call(Request("POST", _ROOT + "update/", body=body)).request_id
 
+    def update_sub_type(self, audience_id: str) -> str:
+        """Turn an audience from NORMAL into REACH_FREQUENCY, the one change there is; returns the request id.
 
-def _id_in(reply: Reply, name: str, call: str) -> str:
+        TikTok ignores any other change of the same call (section 3.5). Raises ConnectorError.
+        """
+        body = {
+            "advertiser_id": self._client.advertiser_id,
+            "custom_audience_id": audience_id,
+            "audience_sub_type": AudienceSubType.REACH_FREQUENCY,
+        }
+        return self._client.call(Request("POST", _ROOT + "update/", body=body)).request_id
+
+    def delete(self, audience_id: str) -> str:
+        """Delete an audience (section 3.8); returns the request id, "" when there was nothing to delete.
+
+        Raises ConnectorError.
+        """
+        body = {"advertiser_id": self._client.advertiser_id, "custom_audience_ids": [audience_id]}
+        try:
+            return self._client.call(Request("POST", _ROOT + "delete/", body=body)).request_id
+        except TikTokRejected as error:
+            # Whether an unknown id is an error is not documented, and these codes are of other errors as well.
+            if error.code in UNKNOWN_ID and self.is_gone(audience_id):
+                return ""
+            raise
+
+    def is_gone(self, audience_id: str) -> bool:
+        """Whether an audience is certainly not there: neither in the whole list nor by its id. Raises ConnectorError.
+
+        An audience that was just created may be in neither yet.
+        """
+        listing = self.list_audiences()
+        if not listing.is_whole or any(audience.audience_id == audience_id for audience in listing.audiences):
+            return False
+        return self.find_audience(audience_id) is None
+
+
+def id_in(reply: Reply, name: str, call: str) -> str:
+    """The id of this name in an answer. Raises TikTokUnavailable, with ``may_have_happened``, when it is missing."""
     value = reply.data.get(name)
     if not value:
         raise TikTokUnavailable(
@@ -132,7 +217,17 @@ def _audience(entry: Mapping[str, Any]) -> CustomAudience:
         audience_type=_text(entry.get("audience_type") or entry.get("type")),
         calculate_type=_text(entry.get("calculate_type")),
         is_creator=entry.get("is_creator") is not False,
+        cover_num=_count(entry.get("cover_num")),
+        is_valid=entry.get("is_valid") is True,
+        error_msg=masked(_text(entry.get("error_msg"))),
+        audience_sub_type=_text(entry.get("audience_sub_type")),
     )
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        return 0
+    return int(value)
 
 
 def _text(value: object) -> str:

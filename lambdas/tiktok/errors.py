@@ -50,9 +50,22 @@ class TikTokUnavailable(RetryableError):
 
 
 class NotReady(RetryableError):
-    """Something else has to finish first. No attempt has failed, so none is counted."""
+    """Something else has to finish first. No attempt has failed, so none is counted.
+
+    ``longest_pause_seconds`` is the longest time until the next look, ``longest_wait_seconds`` the longest in all.
+    """
 
     reason = "not_ready"
+    longest_pause_seconds = 60.0
+    longest_wait_seconds = 24 * 3600.0
+
+
+class Unconfirmed(NotReady):
+    """TikTok has accepted a change that it may not carry out, which shows hours later."""
+
+    reason = "unconfirmed"
+    longest_pause_seconds = 900.0
+    longest_wait_seconds = 80 * 3600.0
 
 
 class CreateUnsettled(RetryableError):

@@ -12,8 +12,32 @@ class CalculateType(StrEnum):
     EMAIL_SHA256 = "EMAIL_SHA256"
     PHONE_SHA256 = "PHONE_SHA256"
     IDFA_SHA256 = "IDFA_SHA256"
+    IDFA_MD5 = "IDFA_MD5"
     GAID_SHA256 = "GAID_SHA256"
+    GAID_MD5 = "GAID_MD5"
     FIRST_SHA256 = "FIRST_SHA256"
+    FIRST_MD5 = "FIRST_MD5"
+    MAID_SHA256 = "MAID_SHA256"
+    MAID_MD5 = "MAID_MD5"
+    MULTIPLE_TYPES = "MULTIPLE_TYPES"
+
+
+class IdSchema(StrEnum):
+    """What a column of a segment mapping holds (section 4.2). Not a calculate type: Android ids are AAID here."""
+
+    EMAIL_SHA256 = "EMAIL_SHA256"
+    PHONE_SHA256 = "PHONE_SHA256"
+    IDFA_SHA256 = "IDFA_SHA256"
+    AAID_SHA256 = "AAID_SHA256"
+    IDFA_MD5 = "IDFA_MD5"
+    AAID_MD5 = "AAID_MD5"
+
+
+class MappingAction(StrEnum):
+    """What a segment mapping does with its entries (section 4.2)."""
+
+    ADD = "add"
+    DELETE = "delete"
 
 
 class Action(StrEnum):
@@ -22,6 +46,13 @@ class Action(StrEnum):
     APPEND = "APPEND"
     REMOVE = "REMOVE"
     REPLACE = "REPLACE"
+
+
+class AudienceSubType(StrEnum):
+    """What an audience can be used for (section 3.4). NORMAL can become REACH_FREQUENCY, and never goes back."""
+
+    NORMAL = "NORMAL"
+    REACH_FREQUENCY = "REACH_FREQUENCY"
 
 
 @dataclass(frozen=True)
@@ -36,7 +67,9 @@ class Credentials:
 class CustomAudience:
     """A custom audience, as list and get show it (sections 3.6 and 3.7). Texts are empty where TikTok gives none.
 
-    ``is_creator`` is false for an audience that another advertiser shares.
+    ``is_creator`` is false for an audience that another advertiser shares. ``cover_num`` is the number of people that
+    TikTok matched, 0 while it does not say. ``audience_sub_type`` and ``error_msg``, why an update failed afterwards,
+    are in what get shows; the message is masked like every other of TikTok's.
     """
 
     audience_id: str
@@ -44,6 +77,22 @@ class CustomAudience:
     audience_type: str
     calculate_type: str
     is_creator: bool
+    cover_num: int
+    is_valid: bool
+    error_msg: str
+    audience_sub_type: str
+
+
+@dataclass(frozen=True)
+class AudienceOutcome:
+    """What became of the changes to an audience (section 3.7): TikTok's complaint, if any, and the size that it shows.
+
+    ``latest`` is the time of the newest change, in TikTok's own clock and words; "" when none is shown.
+    """
+
+    error: str
+    size: int
+    latest: str
 
 
 @dataclass(frozen=True)

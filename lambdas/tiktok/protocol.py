@@ -89,11 +89,15 @@ def decipher(answer: Answer, path: str) -> Reply:
     raise _error(code, str(envelope.get("message", "")), request_id, path)
 
 
+def masked(message: str) -> str:
+    """A text of TikTok's, cut to 300 characters and without whatever could be an identifier or a token."""
+    return _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
+
+
 def _error(code: int, message: str, request_id: str, path: str) -> ConnectorError:
     kind, listed = kind_of(code)
     unlisted = "" if listed else " (an unlisted code)"
-    said = _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
-    text = f"TikTok answered {path} with code {code}{unlisted}: {said} [request {request_id}]"
+    text = f"TikTok answered {path} with code {code}{unlisted}: {masked(message)} [request {request_id}]"
     error: ConnectorError
     match kind:
         case Kind.RATE_LIMITED:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Protocol
 
 import requests
@@ -25,7 +26,10 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """A transport over ``requests``, with one connection pool for the life of the function.
+    """A transport over ``requests``, for any number of threads, with one connection pool for the life of each.
+
+    A session is nowhere promised to be safe for threads (psf/requests issue 2766), and requests-toolbelt advises one
+    per thread (docs/threading.rst).
 
     ``connect_seconds`` is also how long sending may stall, ``read_seconds`` how long an answer may.
     """
@@ -33,9 +37,7 @@ class HttpTransport:
     def __init__(self, base_url: str, *, connect_seconds: float = 20, read_seconds: float = 30) -> None:
         self._base = base_url.rstrip("/") + API_PREFIX
         self._timeouts = (connect_seconds, read_seconds)
-        self._session = requests.Session()
-        # Neither a proxy's nor a .netrc's credentials may replace the token of the secret.
-        self._session.trust_env = False
+        self._of_thread = threading.local()
 
     def send(self, request: Request, access_token: str) -> Answer:
         """Send once. A file is streamed from its source, not copied into the body first.
@@ -52,7 +54,7 @@ class HttpTransport:
             )
             headers["Content-Type"] = encoder.content_type
         try:
-            response = self._session.request(
+            response = self._session().request(
                 request.method,
                 self._base + request.path,
                 params=dict(request.query),
@@ -72,6 +74,14 @@ class HttpTransport:
                 f"No answer from TikTok to {request.path}: {type(error).__name__}.", may_have_happened=sent
             ) from None
         return Answer(response.status_code, body)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._of_thread, "session", None)
+        if session is None:
+            session = self._of_thread.session = requests.Session()
+            # Neither a proxy's nor a .netrc's credentials may replace the token of the secret.
+            session.trust_env = False
+        return session
 
 
 def _never_connected(error: requests.RequestException | HTTPError) -> bool:

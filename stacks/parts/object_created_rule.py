@@ -1,6 +1,8 @@
-"""The rule that puts a notification of every new object below a prefix on a queue."""
+"""The rule that puts a notification of every new object below some prefixes on a queue."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from aws_cdk import Duration, aws_events, aws_s3
 from constructs import Construct
@@ -9,7 +11,7 @@ from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
 
 
 class ObjectCreatedRule(Construct):
-    """S3's "Object Created" below `prefix`, to the queue; what cannot be delivered, to its dead-letter queue.
+    """S3's "Object Created" below any of `prefixes`, to the queue; what cannot be delivered, to its dead-letter queue.
 
     The native resource instead of `targets.SqsQueue`: for an encrypted queue the latter admits every rule of the
     account and adds more rights on the key than EventBridge needs. The stack grants this one rule what it needs.
@@ -21,18 +23,21 @@ class ObjectCreatedRule(Construct):
         construct_id: str,
         *,
         bucket: aws_s3.IBucket,
-        prefix: str,
+        prefixes: Sequence[str],
         queue: QueueWithDeadLetters,
     ) -> None:
         super().__init__(scope, construct_id)
         rule = aws_events.CfnRule(
             self,
             "Rule",
-            description=f"New objects below {prefix}, to be delivered to TikTok",
+            description=f"New objects below {' and '.join(prefixes)}, to be delivered to TikTok",
             event_pattern={
                 "source": ["aws.s3"],
                 "detail-type": ["Object Created"],
-                "detail": {"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
+                "detail": {
+                    "bucket": {"name": [bucket.bucket_name]},
+                    "object": {"key": [{"prefix": prefix} for prefix in prefixes]},
+                },
             },
             targets=[
                 aws_events.CfnRule.TargetProperty(

@@ -50,6 +50,16 @@ class PipelineAlarms(Construct):
         )
         RunbookAlarm(
             self,
+            "ChangesNotCarriedOut",
+            metric=connector_metric(self, Metric.NOT_CARRIED_OUT),
+            threshold=0,
+            meaning=f"TikTok accepted a change of the {pipeline} pipeline and did not carry it out: people who were to "
+            "be removed are still in an audience.",
+            runbook_anchor="changes-not-carried-out",
+            topic=topic,
+        )
+        RunbookAlarm(
+            self,
             "OldestMessage",
             metric=queue.queue.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic=aws_cloudwatch.Stats.MAXIMUM

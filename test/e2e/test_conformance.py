@@ -112,6 +112,18 @@ def test_an_object_elsewhere_is_not_announced(aws: EmbeddedAws, announced: tuple
     assert depth(aws, queue) == 0
 
 
+def test_one_rule_announces_what_is_below_either_of_two_prefixes(aws: EmbeddedAws) -> None:
+    bucket, queue = a_bucket(aws), a_queue(aws)
+    a_rule(aws, bucket, queue, prefixes=("tiktok/", "suppression/"))
+    below = {"tiktok/x", "suppression/x"}
+    for key in ("suppression-list/x", "receipts/x", *sorted(below)):
+        aws.client("s3").put_object(Bucket=bucket, Key=key, Body=b"x")
+
+    announced = receive(aws, queue, 2)
+    assert {json.loads(message["Body"])["detail"]["object"]["key"] for message in announced} == below
+    assert depth(aws, queue) == 0
+
+
 def test_no_announcement_is_lost_when_many_objects_arrive_at_once(aws: EmbeddedAws, announced: tuple[str, str]) -> None:
     bucket, queue = announced
     keys = [f"tiktok/many/{number}" for number in range(50)]

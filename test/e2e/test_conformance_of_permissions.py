@@ -89,6 +89,76 @@ def test_a_function_does_in_an_encrypted_bucket_what_its_role_grants(
     assert invoke(aws, function) == (expected, False)
 
 
+UPKEEP_CALLS = """
+import os
+import boto3, botocore.exceptions
+s3, where = boto3.client("s3"), {"Bucket": os.environ["BUCKET"], "Key": os.environ["KEY"]}
+def outcome(call, **arguments):
+    try:
+        call(**arguments)
+    except botocore.exceptions.ClientError as error:
+        return error.response["Error"]["Code"]
+    return "done"
+def handle(event, context):
+    return {
+        "list": outcome(s3.list_object_versions, Bucket=where["Bucket"], Prefix="list/"),
+        "abort": outcome(s3.abort_multipart_upload, **where, UploadId=os.environ["UPLOAD"]),
+        "delete": outcome(s3.delete_object, **where),
+        "delete version": outcome(s3.delete_object, **where, VersionId=os.environ["VERSION"]),
+    }
+"""
+UPKEEP = ["s3:ListBucketVersions", "s3:AbortMultipartUpload", "s3:DeleteObjectVersion"]
+
+
+@pytest.mark.parametrize("missing", [*UPKEEP, None])
+def test_a_function_deletes_versions_for_good_without_the_right_to_put_markers(
+    aws: EmbeddedAws, missing: str | None
+) -> None:
+    s3, where = aws.client("s3"), {"Bucket": a_bucket(aws), "Key": "list/outdated"}
+    environment = {
+        "BUCKET": where["Bucket"],
+        "KEY": where["Key"],
+        "VERSION": s3.put_object(**where, Body=b"x")["VersionId"],
+        "UPLOAD": s3.create_multipart_upload(**where)["UploadId"],
+    }
+    granted = [action for action in UPKEEP if action != missing]
+    function = a_function(aws, UPKEEP_CALLS, statements=[allow(granted)], environment=environment)
+
+    calls = dict(zip(("list", "abort", "delete version"), UPKEEP, strict=True))
+    expected = {call: DENIED if action == missing else "done" for call, action in calls.items()}
+    assert invoke(aws, function) == ({**expected, "delete": DENIED}, False)
+
+
+@pytest.mark.parametrize("granted", ["dynamodb:GetItem", "dynamodb:UpdateItem"])
+def test_reading_and_changing_an_item_are_two_rights(aws: EmbeddedAws, granted: str) -> None:
+    table = a_name("table")
+    aws.client("dynamodb").create_table(
+        TableName=table,
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    source = """
+import os
+import boto3, botocore.exceptions
+dynamodb, where = boto3.client("dynamodb"), {"TableName": os.environ["TABLE"], "Key": {"pk": {"S": "x"}}}
+def handle(event, context):
+    may = []
+    for action, call in (("dynamodb:GetItem", dynamodb.get_item), ("dynamodb:UpdateItem", dynamodb.update_item)):
+        try:
+            call(**where)
+        except botocore.exceptions.ClientError as error:
+            assert error.response["Error"]["Code"] == "AccessDeniedException", error
+        else:
+            may.append(action)
+    return may
+"""
+
+    function = a_function(aws, source, statements=[allow(granted)], environment={"TABLE": table})
+
+    assert invoke(aws, function) == ([granted], False)
+
+
 def test_an_encrypted_secret_needs_its_key(aws: EmbeddedAws) -> None:
     secret = aws.client("secretsmanager").create_secret(Name=a_name("s"), SecretString="x", KmsKeyId=a_key(aws))["ARN"]
     source = """

@@ -8,7 +8,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from lambdas.aws.suppression_store import S3SuppressionStore
-from lambdas.suppressions.models import MANIFEST_KEY, IdentifierSpace
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.suppressions.models import MANIFEST_KEY
 from lambdas.tiktok.errors import NotReady
 from local.cloud.embedded_aws import EmbeddedAws
 from test.support.aws_resources import a_bucket, a_key
@@ -48,7 +49,7 @@ def test_of_changes_at_the_same_time_none_is_lost(aws: EmbeddedAws) -> None:
         assert suppression is not None
         assert suppression.count == COUNT * len(versions)
         for each in range(len(versions)):
-            assert suppression.find(some_digests(each, space)) == list(range(COUNT))
+            assert suppression.positions(some_digests(each, space)) == list(range(COUNT))
 
     named = {source.digests_key for source in manifest.sources} | {kept.key for kept in manifest.filters.values()}
     listed = aws.client("s3").list_object_versions(Bucket=bucket, Prefix="suppression-list/")

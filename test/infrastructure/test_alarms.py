@@ -15,6 +15,7 @@ SERVICE = [{"Name": "service", "Value": STACK_NAME}]
 ANCHORS = [
     "dead-letter-queue-not-empty",
     "objects-given-up",
+    "changes-not-carried-out",
     "oldest-message-too-old",
     "function-errors",
     "unexpected-errors",
@@ -45,6 +46,11 @@ def test_an_alarm_rings_for_the_first_dead_letter(template: Template) -> None:
 def test_an_alarm_rings_for_each_object_that_is_given_up(template: Template) -> None:
     expected = (METRIC_NAMESPACE, "ObjectsGivenUp", "Sum", 0, SERVICE)
     assert watched(alarm_about(template, "objects-given-up")) == expected
+
+
+def test_an_alarm_rings_for_each_change_that_tiktok_accepts_and_does_not_carry_out(template: Template) -> None:
+    expected = (METRIC_NAMESPACE, "ChangesNotCarriedOut", "Sum", 0, SERVICE)
+    assert watched(alarm_about(template, "changes-not-carried-out")) == expected
 
 
 def test_an_alarm_rings_when_an_object_waits_for_more_than_an_hour(template: Template) -> None:

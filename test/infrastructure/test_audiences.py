@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences.service import STEP_SECONDS
+from lambdas.audiences.attempt import STEP_SECONDS
 from lambdas.contracts import ACTIVATION_HANDLER, METRIC_NAMESPACE, STACK_NAME, Env, Metric, Output
 from lambdas.settings import ActivationSettings
 from test.infrastructure.synthesis import Template, attribute, ref, walk
@@ -76,13 +76,15 @@ def test_the_queues_own_redrive_comes_after_the_functions(template_with: Callabl
     assert function_of(template)["Environment"]["Variables"][Env.MAX_RECEIVE_COUNT] == "9"
 
 
-def test_the_rule_matches_new_objects_below_the_prefix_of_this_bucket_and_nothing_else(template: Template) -> None:
+def test_the_rule_matches_new_audience_and_suppression_files_of_this_bucket_and_nothing_else(
+    template: Template,
+) -> None:
     assert template.properties(template.only("AWS::Events::Rule"))["EventPattern"] == {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
         "detail": {
             "bucket": {"name": [ref(template.only("AWS::S3::Bucket"))]},
-            "object": {"key": [{"prefix": "tiktok/"}]},
+            "object": {"key": [{"prefix": "tiktok/"}, {"prefix": "suppression/"}]},
         },
     }
 
@@ -134,6 +136,12 @@ def test_the_function_reads_what_the_deployer_chose(template_with: Callable[...,
         tiktok_requests_per_second=2.5,
         retry_delay_seconds=60,
         data_retention_days=100,
+        allow_raw_identifiers=True,
+        default_country="GB",
+        email_rule="both",
+        phone_rule="no_plus",
+        thread_count=9,
+        allow_audience_deletion=True,
     )
     environment = environment_of(template, template.only("AWS::Lambda::Function"))
     settings = ActivationSettings.from_environment(environment)
@@ -143,6 +151,11 @@ def test_the_function_reads_what_the_deployer_chose(template_with: Callable[...,
     assert settings.retry_delay_seconds == 60
     assert settings.ledger_retention_days == 130
     assert settings.tiktok_api_url == "https://business-api.tiktok.com"
+    assert settings.allow_raw_identifiers
+    assert settings.default_country == "GB"
+    assert (settings.email_rule, settings.phone_rule) == ("both", "no_plus")
+    assert settings.thread_count == 9
+    assert settings.allow_audience_deletion
 
 
 def test_the_environment_holds_every_variable_of_the_contract_and_the_names_of_logs_and_metrics(

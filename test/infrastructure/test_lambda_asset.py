@@ -86,8 +86,9 @@ def test_the_asset_is_pure_python(lambda_asset: Path) -> None:
         assert re.findall(r"^Tag: (.+)$", wheel.read_text(), re.MULTILINE)[-1].endswith("-none-any")
 
 
-def test_the_asset_leaves_boto3_to_the_runtime(lambda_asset: Path) -> None:
-    assert not [path.name for path in lambda_asset.iterdir() if path.name.startswith(("boto", "s3transfer"))]
+def test_the_asset_leaves_boto3_and_zstandard_to_the_runtime(lambda_asset: Path) -> None:
+    offered = ("boto", "s3transfer", "backports")
+    assert not [path.name for path in lambda_asset.iterdir() if path.name.startswith(offered)]
 
 
 def test_nothing_in_the_asset_names_this_machine(lambda_asset: Path) -> None:

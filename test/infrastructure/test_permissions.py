@@ -43,10 +43,19 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
     bucket = attribute(template.only("AWS::S3::Bucket"))
     expected = [
         allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/tiktok/*")),
+        allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/suppression/*")),
+        # For good, so not DeleteObject, which leaves what it deletes behind a marker.
+        allow(
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObjectVersion",
+            "s3:AbortMultipartUpload",
+            on=joined(bucket, "/suppression-list/*"),
+        ),
         allow("s3:ListBucket", "s3:ListBucketVersions", on=bucket),
         allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
         allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
-        allow("dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
+        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
         allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
         allow(
             "sqs:ReceiveMessage",

@@ -59,6 +59,8 @@ def test_these_rules_are_not_followed_to_the_letter_each_on_one_resource_and_wit
         ("Foundation/Credentials", "AwsSolutions-SMG4"),
         ("Audiences/Activation/Role", "AwsSolutions-IAM5[Resource::*]"),
         ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/tiktok/*]"),
+        ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression/*]"),
+        ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression-list/*]"),
         ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/receipts/*]"),
     }
     assert all(len(reason) > 20 for reason in acknowledged.values())

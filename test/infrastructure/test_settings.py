@@ -45,6 +45,12 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "retry_delay_seconds": " 30 ",
         "max_concurrency": "2",
         "audiences_enabled": "False",
+        "allow_raw_identifiers": "TRUE",
+        "allow_audience_deletion": "true",
+        "default_country": " gb ",
+        "email_rule": "Both",
+        "phone_rule": " no_plus",
+        "thread_count": "7",
     }
     written = {
         "supported_calculate_types": ["EMAIL_SHA256", "GAID_SHA256"],
@@ -55,6 +61,12 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "retry_delay_seconds": 30,
         "max_concurrency": 2,
         "audiences_enabled": False,
+        "allow_raw_identifiers": True,
+        "allow_audience_deletion": True,
+        "default_country": "GB",
+        "email_rule": "both",
+        "phone_rule": "no_plus",
+        "thread_count": 7,
     }
     assert Settings.from_context(spoken) == Settings.from_context(written)
 
@@ -73,6 +85,7 @@ def test_calculate_types_are_taken_in_any_letter_case_and_order_and_only_once() 
         ("data_retention_days", 1, 3650),
         ("retry_delay_seconds", 1, 900),
         ("max_concurrency", 2, 50),
+        ("thread_count", 1, 10),
     ],
 )
 def test_both_ends_of_a_range_are_accepted(key: str, least: float, most: float) -> None:
@@ -93,6 +106,12 @@ WRONG = [
     *[("max_concurrency", concurrency) for concurrency in (1, 51, "1e400")],
     *[("audiences_enabled", switch) for switch in ("yes", 1, "", None)],
     *[("alarm_email", address) for address in ("nobody", "a@b", "a@b.c, d@e.f", None)],
+    *[("allow_raw_identifiers", switch) for switch in ("on", 0, None)],
+    *[("allow_audience_deletion", switch) for switch in ("on", 0, None)],
+    *[("default_country", country) for country in ("USA", "U", "1A", "ÄÖ", "US,GB", None, 1)],
+    *[("email_rule", rule) for rule in ("", "newer", "plus", None, True)],
+    *[("phone_rule", rule) for rule in ("", "plain", "no plus", None, ["plus"])],
+    *[("thread_count", count) for count in (0, 11, 1.5, "many", True)],
     *[("stack_name", name) for name in ("", "1st", "under_score", "x" * 129)],
 ]
 

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from lambdas.contracts import ACCESS_TOKEN_KEY, ADVERTISER_ID_KEY, CREDENTIAL_PLACEHOLDER
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.suppressions.models import MANIFEST_KEY, prefix_of
 from test.infrastructure.synthesis import Template, as_list, attribute, joined, ref
 
 ACCOUNT = ref("AWS::AccountId")
@@ -125,6 +127,26 @@ def test_uploads_expire_with_their_old_versions_and_delete_markers(template_with
             "Status": "Enabled",
             "ExpiredObjectDeleteMarker": True,
         },
+        {
+            "Id": "ExpireSuppressionUploads",
+            "Prefix": "suppression/",
+            "Status": "Enabled",
+            "ExpirationInDays": 3,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+        },
+        {
+            "Id": "RemoveDeleteMarkersOfSuppressionUploads",
+            "Prefix": "suppression/",
+            "Status": "Enabled",
+            "ExpiredObjectDeleteMarker": True,
+        },
+        # What counts stays: there is no expiration of current versions.
+        {
+            "Id": "ExpireOldVersionsOfSuppressionList",
+            "Prefix": "suppression-list/",
+            "Status": "Enabled",
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 30},
+        },
         # An unfinished upload is as personal as a finished one.
         {
             "Id": "AbortUnfinishedUploads",
@@ -134,11 +156,14 @@ def test_uploads_expire_with_their_old_versions_and_delete_markers(template_with
     ]
 
 
-def test_receipts_never_expire(template: Template) -> None:
+def test_neither_receipts_nor_the_suppression_list_expire(template: Template) -> None:
     rules = template.properties(template.only("AWS::S3::Bucket"))["LifecycleConfiguration"]["Rules"]
-    expiring = [rule for rule in rules if any("Expir" in setting for setting in rule)]
+    kept = ("receipts/x.json", MANIFEST_KEY, prefix_of(IdentifierSpace.EMAIL_SHA256))
+    expiring = [rule for rule in rules if "ExpirationInDays" in rule]
     assert expiring
-    assert all(rule["Prefix"] == "tiktok/" for rule in expiring)
+    assert not [rule for rule in expiring if any(key.startswith(rule["Prefix"]) for key in kept)]
+    touching = [rule for rule in rules if "receipts/x.json".startswith(rule.get("Prefix", ""))]
+    assert [set(rule) for rule in touching] == [{"Id", "Status", "AbortIncompleteMultipartUpload"}]
 
 
 def test_the_bucket_has_the_chosen_name_or_a_generated_one(

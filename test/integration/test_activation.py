@@ -357,17 +357,19 @@ def test_a_file_refused_for_its_ratio_is_delivered_by_a_replay_under_a_wider_one
 @pytest.mark.parametrize(
     ("key", "reason", "expected"),
     [
-        ("tiktok/Foodies/file.csv", "bad_key", "tiktok/<audience>/<format>/<file>.csv"),
-        ("tiktok/Foodies/email_sha256/remove/file.csv", "bad_key", "tiktok/<audience>/<format>/<file>.csv"),
-        ("tiktok/Foodies/email_sha256/file.txt", "bad_key", ".csv"),
+        ("tiktok/Foodies/file.csv", "bad_key", "tiktok/<audience>/<format>/[<action>/]<file>"),
+        ("tiktok/Foodies/email_sha256/merge/file.csv", "bad_key", "append, remove, replace"),
+        ("tiktok/Foodies/email_sha256/file.xlsx", "bad_key", ".csv, .txt, .tsv, .jsonl, .ndjson"),
         ("tiktok//email_sha256/file.csv", "bad_key", "tiktok/<audience>"),
         (f"tiktok/{'x' * 129}/email_sha256/file.csv", "bad_key", "128"),
-        ("tiktok/Foodies/email/file.csv", "unsupported_format", "email_sha256, gaid_sha256, phone_sha256"),
+        ("tiktok/Foodies/idfa/file.csv", "unsupported_format", "email_sha256, gaid, gaid_sha256, phone, phone_sha256"),
+        ("tiktok/Foodies/email/file.csv", "raw_identifiers_not_allowed", "allow_raw_identifiers"),
     ],
 )
 def test_a_key_outside_the_grammar_says_what_was_expected(
-    pipeline: Pipeline, key: str, reason: str, expected: str
+    new_pipeline: Callable[..., Pipeline], key: str, reason: str, expected: str
 ) -> None:
+    pipeline = new_pipeline(supported_calculate_types=frozenset({"EMAIL_SHA256", "PHONE_SHA256", "GAID_SHA256"}))
     pipeline.upload(key, any_audience_file())
 
     pipeline.run()

@@ -15,7 +15,7 @@ from moto import mock_aws
 from lambdas.aws.failures import aws_failures
 from lambdas.aws.object_store import S3ObjectStore
 from lambdas.aws.secret import SecretCredentials
-from lambdas.objects import UNVERSIONED, ObjectVersion
+from lambdas.objects import LARGEST_DOCUMENT, UNVERSIONED, ObjectVersion
 from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.errors import (
@@ -101,6 +101,39 @@ def test_a_delete_marker_or_a_missing_version_is_a_missing_object() -> None:
         assert raised.value.reason == "object_missing"
 
 
+def test_the_current_version_of_a_document_is_read() -> None:
+    bucket = Bucket()
+    bucket.put(b"old")
+    bucket.put(b"new")
+
+    assert bucket.store.read_current("key") == b"new"
+
+
+def test_a_document_that_is_missing_or_deleted_is_none() -> None:
+    bucket = Bucket()
+    bucket.put(b"content")
+    bucket.s3.delete_object(Bucket="data", Key="key")
+
+    assert bucket.store.read_current("key") is None
+    assert bucket.store.read_current("tiktok/No such/audience.json") is None
+
+
+@pytest.mark.parametrize("size", [0, 1, LARGEST_DOCUMENT, LARGEST_DOCUMENT + 1, LARGEST_DOCUMENT + 2, 1 << 20])
+def test_of_a_document_that_is_too_large_no_more_is_read_than_shows_it(size: int) -> None:
+    bucket = Bucket()
+    bucket.put(b"x" * size)
+
+    content = bucket.store.read_current("key")
+
+    assert content is not None
+    assert len(content) == min(size, LARGEST_DOCUMENT + 1)
+
+
+def test_a_document_that_may_not_be_read_is_not_taken_for_a_missing_one() -> None:
+    with pytest.raises(FatalError, match="NoSuchBucket"):
+        S3ObjectStore(boto3.client("s3", region_name=REGION), bucket="elsewhere").read_current("key")
+
+
 @pytest.fixture
 def secret() -> Callable[[str], SecretCredentials]:
     client = boto3.client("secretsmanager", region_name=REGION)
@@ -152,6 +185,85 @@ def test_a_secret_is_read_once_and_again_when_told(secret: Callable[[str], Secre
     assert credentials.current().access_token == "old"  # noqa: S105 - not one
     assert credentials.refresh().access_token == "new"  # noqa: S105 - not one
     assert credentials.current().access_token == "new"  # noqa: S105 - not one
+
+
+AGENCY: dict[str, Any] = {"ACCESS_TOKEN": "token", "ADVERTISER_ID": "1", "ADVERTISERS": {"acme": "2", "b-2.c_d": 3}}
+
+
+@pytest.mark.parametrize(("alias", "advertiser_id"), [(None, "1"), ("acme", "2"), ("b-2.c_d", "3")])
+def test_an_alias_stands_for_the_advertiser_that_the_secret_gives_it(
+    secret: Callable[[str], SecretCredentials], alias: str | None, advertiser_id: str
+) -> None:
+    credentials = secret(json.dumps(AGENCY))
+
+    assert credentials.current(alias) == Credentials("token", advertiser_id)
+    assert credentials.refresh(alias) == Credentials("token", advertiser_id)
+
+
+@pytest.mark.parametrize(
+    ("advertisers", "listed"), [({}, "none"), ({"globex": "2", "acme": "3"}, "acme, globex"), (None, "none")]
+)
+def test_an_unknown_alias_is_rejected_with_those_that_there_are(
+    secret: Callable[[str], SecretCredentials], advertisers: dict[str, str] | None, listed: str
+) -> None:
+    content = {**AGENCY, "ADVERTISERS": advertisers}
+    if advertisers is None:
+        del content["ADVERTISERS"]
+    credentials = secret(json.dumps(content))
+
+    with pytest.raises(InvalidInput, match=f"'initech'.*: {listed}\\. Add it") as raised:
+        credentials.current("initech")
+
+    assert raised.value.reason == "unknown_advertiser"
+    assert credentials.current() == Credentials("token", "1"), "the others are served all the same"
+
+
+def test_an_alias_that_was_added_meanwhile_is_found_without_being_told(
+    secret: Callable[[str], SecretCredentials],
+) -> None:
+    credentials = secret(json.dumps(AGENCY))
+    credentials.current()
+    secret(json.dumps({**AGENCY, "ADVERTISERS": {"initech": "4"}}))
+
+    assert credentials.current("acme").advertiser_id == "2"
+    assert credentials.current("initech").advertiser_id == "4"
+
+
+@pytest.mark.parametrize(
+    "advertisers",
+    [
+        None,
+        [],
+        ["acme"],
+        "acme",
+        {"acme": "two"},
+        {"acme": ""},
+        {"acme": None},
+        {"acme": True},
+        {"acme": 1.5},
+        {"acme": {"id": "2"}},
+        {"acme": "\u0661"},
+        {"": "2"},
+        {"a b": "2"},
+        {"acme\n": "2"},
+        {"a" * 65: "2"},
+        {"jane.doe@example.com": "2"},
+    ],
+)
+def test_a_map_of_advertisers_that_cannot_be_right_is_told_with_its_key(
+    secret: Callable[[str], SecretCredentials], advertisers: Any
+) -> None:
+    with pytest.raises(CredentialsNotSet, match="ADVERTISERS") as raised:
+        secret(json.dumps({**AGENCY, "ADVERTISERS": advertisers})).current()
+
+    assert "jane" not in str(raised.value)
+
+
+def test_the_secret_shows_its_token_in_no_representation(secret: Callable[[str], SecretCredentials]) -> None:
+    credentials = secret(json.dumps({**AGENCY, "ACCESS_TOKEN": TOKEN}))
+    credentials.current()
+
+    assert TOKEN not in repr(vars(credentials))
 
 
 class Parrot:

@@ -7,32 +7,39 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
+from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_writer import SETTLE_SECONDS, AudienceWriter
-from lambdas.audiences.domain import Target
+from lambdas.audiences.delivery import Applied, Delivery
+from lambdas.audiences.history import Change, Entry
+from lambdas.audiences.routes import FileRoute
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.ledger import DynamoLedger
+from lambdas.aws.registry import DynamoRegistry
 from lambdas.tiktok.errors import CreateUnsettled, InvalidInput, NotReady, TikTokRejected, TikTokUnavailable
 from lambdas.tiktok.models import (
     Action,
     AudienceListing,
+    AudienceOutcome,
+    AudienceSubType,
     CalculateType,
     CreatedAudience,
     CustomAudience,
     UploadedFile,
 )
+from test.support.builders import any_version
 from test.support.clocks import FakeClock
 from test.support.crashes import Killed
 from test.support.pipeline import REGION, TABLE
 
 NAME = "Foodies"
 SECONDS_LEFT = 200.0
-TARGET = Target(NAME, CalculateType.EMAIL_SHA256)
 ADVERTISER = "7000000000000000001"
 LOST = TikTokUnavailable("cut off", may_have_happened=True)
 NOT_SENT = TikTokUnavailable("refused", may_have_happened=False)
@@ -53,7 +60,15 @@ class FakeTikTok:
 
     def add(self, name: str = NAME, **changes: Any) -> str:
         audience_id = str(1000 + len(self.audiences))
-        fields = {"audience_type": "Customer File Audience", "calculate_type": "EMAIL_SHA256", "is_creator": True}
+        fields = {
+            "audience_type": "Customer File Audience",
+            "calculate_type": "EMAIL_SHA256",
+            "is_creator": True,
+            "cover_num": 0,
+            "is_valid": False,
+            "error_msg": "",
+            "audience_sub_type": "NORMAL",
+        }
         self.audiences[audience_id] = CustomAudience(audience_id, name, **{**fields, **changes}), self.clock.now()
         self.applied[audience_id] = []
         return audience_id
@@ -69,7 +84,21 @@ class FakeTikTok:
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         return self.audiences[audience_id][0] if self.knows_by_id and audience_id in self.audiences else None
 
-    def create(self, name: str, *, calculate_type: CalculateType, file_paths: Sequence[str]) -> CreatedAudience:
+    def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
+        raise NotImplementedError
+
+    def delete(self, audience_id: str) -> str:
+        raise NotImplementedError
+
+    def create(
+        self,
+        name: str,
+        *,
+        calculate_type: CalculateType,
+        file_paths: Sequence[str],
+        retention_in_days: int | None = None,
+        audience_sub_type: AudienceSubType | None = None,
+    ) -> CreatedAudience:
         made: list[str] = []
 
         def commit() -> None:
@@ -95,7 +124,22 @@ def dynamodb() -> Iterator[Any]:
             AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield client
+        yield OneAtATime(client)
+
+
+class OneAtATime:
+    """DynamoDB carries out each request as a whole; moto's does not, when threads share it."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**arguments: Any) -> Any:
+            with self._lock:
+                return getattr(self._client, name)(**arguments)
+
+        return call
 
 
 class Scene:
@@ -106,11 +150,23 @@ class Scene:
         self.tiktok = FakeTikTok(clock, **tiktok)
         self.ledger = DynamoLedger(dynamodb, table=TABLE, prefix="audience#", now=clock.now)
         self.writer = AudienceWriter(
-            self.tiktok, self.ledger, clock, advertiser_id=ADVERTISER, seconds_left=lambda: SECONDS_LEFT
+            self.tiktok,
+            self.ledger,
+            DynamoRegistry(dynamodb, table=TABLE),
+            clock,
+            advertiser_id=ADVERTISER,
+            seconds_left=lambda: SECONDS_LEFT,
+            minimum_size=0,
         )
 
-    def append(self, path: str, owner: str = "object") -> Any:
-        return self.writer.append(TARGET, [path], owner=owner)
+    def append(self, path: str, owner: str = "object", format_name: str = "email_sha256") -> Applied:
+        """What one delivery of an object does, once its rows are uploaded."""
+        version = any_version(f"tiktok/{NAME}/{format_name}/{owner}.csv", version_id="1")
+        attempt = Attempt(self.ledger, version.id, version, owner, lambda: SECONDS_LEFT, Delivery())
+        nobody_is_suppressed: Any = SimpleNamespace(suppression=lambda: "")
+        route = FileRoute(self.tiktok, nobody_is_suppressed, attempt, self.clock)
+        entry = Entry(version, Change.APPEND, rows=1, file_paths=(path,), uploaded_at=self.clock.now())
+        return self.writer.apply(NAME, entry, route)
 
     def append_later(self, path: str, owner: str) -> None:
         """As the queue would: again after the wait, while the outcome of a create is unknown."""
@@ -368,6 +424,6 @@ def test_first_and_maid_are_one_content(scene: Callable[..., Scene]) -> None:
     here = scene()
     here.tiktok.add(calculate_type="MAID_SHA256")
 
-    here.writer.append(Target(NAME, CalculateType.FIRST_SHA256), ["a"], owner="object")
+    here.append("a", format_name="first_sha256")
 
     assert here.files == [["a"]]

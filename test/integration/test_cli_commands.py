@@ -14,17 +14,20 @@ from moto import mock_aws
 from cli.aws import Aws
 from cli.main import main
 from cli.receipts import newest_receipts
-from lambdas.audiences.delivery import Applied, Delivery, receipt
+from lambdas.audiences.delivery import Applied, Delivery, Status, receipt
 from lambdas.audiences.domain import Target
-from lambdas.audiences.rows import check_file
-from lambdas.contracts import STACK_NAME, Output
+from lambdas.audiences.formats import FORMATS
+from lambdas.audiences.rows.check import check_file
+from lambdas.audiences.rows.reading import Reading
+from lambdas.contracts import CONFIRMED_ATTRIBUTE, STACK_NAME, Output
 from lambdas.tiktok.errors import InvalidInput
-from lambdas.tiktok.models import CalculateType
 from test.integration.test_cli_dead_letters import Overruling, Queues, aws_client, denied, failing
 from test.support.builders import any_hashes, any_version, as_file, notification_of
 
+EMAILS = Reading(FORMATS["email_sha256"])
 REGION = "us-east-1"
 BUCKET = "data"
+LEDGER = "ledger"
 
 
 class Deployment(Queues):
@@ -38,6 +41,7 @@ class Deployment(Queues):
             Output.BUCKET: BUCKET,
             Output.QUEUE_URL: self.queue,
             Output.DEAD_LETTER_QUEUE_URL: self.dead,
+            Output.LEDGER_TABLE: LEDGER,
         }
         self.stack_name = STACK_NAME
         self.clients: dict[str, Any] = {"sqs": self.sqs, "s3": self.s3}
@@ -65,10 +69,12 @@ class Deployment(Queues):
 
     def put_receipt(self, key: str, *, rows: int = 3, error: InvalidInput | None = None) -> str:
         version = any_version(key)
-        applied = None if error else Applied("7100", "APPEND", "request")
-        delivery = Delivery(check=check_file([as_file(any_hashes(rows)) + b"abc\n"]), applied=applied)
-        target = Target(key.split("/")[1], CalculateType.EMAIL_SHA256)
-        document = receipt(version, target, delivery, finished_at="2026-11-21T12:00:00.000Z", error=error)
+        applied = () if error else (Applied(key.split("/")[1], "7100", "APPEND", "request"),)
+        status = Status.REJECTED if error else Status.DELIVERED
+        delivery = Delivery(check=check_file([as_file(any_hashes(rows)) + b"abc\n"], EMAILS), applied=applied)
+        target = Target(key.split("/")[1], FORMATS["email_sha256"])
+        finished_at = "2026-11-21T12:00:00.000Z"
+        document = receipt(version, target, delivery, status, finished_at=finished_at, error=error)
         self.s3.put_object(Bucket=BUCKET, Key=version.receipt_key, Body=json.dumps(document).encode())
         return version.receipt_key
 
@@ -139,6 +145,25 @@ def test_replay_moves_only_what_is_chosen(deployment: Deployment) -> None:
     assert "garbage" not in result.output
     assert "moved: 1, left: 2, failed: 0" in result.output
     assert (deployment.counts(deployment.dead), deployment.counts(deployment.queue)) == ((2, 0), (1, 0))
+
+
+def test_replay_confirms_what_is_chosen_and_nothing_else(deployment: Deployment) -> None:
+    bury_three(deployment)
+
+    result = deployment.run("replay", "--confirm", "--reason", "token_rejected", stdin="y\n")
+
+    assert result.exit_code == 0
+    assert "1 message to confirm and move back; 2 to leave" in result.output
+    assert "Move 1 message, and so confirm what is held?" in result.output
+    assert deployment.attributes(deployment.queue) == [{CONFIRMED_ATTRIBUTE: "true"}]
+
+
+def test_replay_confirms_nothing_unless_told_to(deployment: Deployment) -> None:
+    bury_three(deployment)
+
+    deployment.run("replay", "--yes", "--reason", "token_rejected")
+
+    assert deployment.attributes(deployment.queue) == [{}]
 
 
 def test_replay_of_nothing_says_so_and_succeeds(deployment: Deployment) -> None:

@@ -56,6 +56,14 @@ class Queues:
         """All that is in a queue, visible or not."""
         return sorted(message.body for message in self._inside(url)._messages)
 
+    def attributes(self, url: str) -> list[dict[str, str]]:
+        """Those of each visible message of a queue."""
+        answer = self.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+        return [
+            {name: value["StringValue"] for name, value in message.get("MessageAttributes", {}).items()}
+            for message in answer.get("Messages", [])
+        ]
+
     def reveal_all(self) -> None:
         """What the passing of time does to the dead letters."""
         dead = self._inside(self.dead)

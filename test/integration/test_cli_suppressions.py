@@ -8,7 +8,8 @@ import pytest
 from moto import mock_aws
 
 from lambdas.aws.suppression_store import S3SuppressionStore
-from lambdas.suppressions.models import MANIFEST_KEY, IdentifierSpace
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.suppressions.models import MANIFEST_KEY
 from test.integration.test_cli_commands import BUCKET, Deployment
 from test.integration.test_cli_dead_letters import Overruling, denied
 from test.support.builders import any_version

@@ -1,11 +1,10 @@
 """The function is killed before and after every call that it makes; what comes after goes on from there."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lambdas.audiences.rows import FileCheck, check_file
 from test.support.builders import any_hashes, as_file, members_digest
 from test.support.crashes import Tripwire
 from test.support.pipeline import Pipeline
@@ -65,7 +64,7 @@ def test_finished_parts_are_not_uploaded_again_after_a_kill(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lambdas.aws.object_store._CHUNK_BYTES", 650)
-    monkeypatch.setattr("lambdas.audiences.service.check_file", _in_small_parts)
+    monkeypatch.setattr("lambdas.audiences.preparation.PART_BYTES", 20 * 65)
     hashes = any_hashes(100)
     version = pipeline.upload(KEY.format("file"), as_file(hashes))
     # The second upload is the killed one: it reached TikTok, but was not written down.
@@ -95,7 +94,3 @@ class _KilledAfterUpload(Tripwire):
         if name.endswith("file/upload/") and uploads + 1 == self._number:
             self.kill_at = self.moments + 2
         return super().around(name, call)
-
-
-def _in_small_parts(chunks: Iterable[bytes]) -> FileCheck:
-    return check_file(chunks, part_bytes=20 * 65)

@@ -4,17 +4,20 @@ import io
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdas.audiences import handler
-from lambdas.audiences.service import Activation
+from lambdas.audiences.preparation import Preparation
 from lambdas.observability import logger
+from lambdas.tiktok.models import Credentials
+from lambdas.tiktok.protocol import Answer, Request
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
 from test.support.clocks import FakeClock
-from test.support.pipeline import Context, Message, Pipeline
+from test.support.pipeline import FUNCTION_SECONDS, Context, Message, Pipeline
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 MARKED = any_hashes(1500, seed="marked")
@@ -24,7 +27,7 @@ MARKED_ADDRESS = "marked.jane.doe@example.com"
 def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Message) -> dict[str, Any]:
     monkeypatch.setattr(handler, "_application", lambda: pipeline.application)
     records = [message.as_record() for message in messages]
-    context: Any = Context(pipeline.clock, 1)
+    context: Any = Context(pipeline.clock, 1, FUNCTION_SECONDS)
     answer: dict[str, Any] = dict(handler.handle({"Records": records}, context))
     return answer
 
@@ -50,10 +53,37 @@ def test_an_environment_that_is_wrong_fails_the_function_so_that_its_alarm_fires
 ) -> None:
     handler._application.cache_clear()
     monkeypatch.delenv("DATA_BUCKET", raising=False)
-    context: Any = Context(FakeClock(), 1)
+    context: Any = Context(FakeClock(), 1, FUNCTION_SECONDS)
 
     with pytest.raises(Exception, match="DATA_BUCKET is missing"):
         handler.handle({"Records": []}, context)
+
+
+class Stopwatch:
+    """A transport that writes down when a request for which advertiser started."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.starts: list[tuple[str, float]] = []
+
+    def send(self, request: Request, access_token: str) -> Answer:
+        self.starts.append((request.query["advertiser_id"], self.clock.now()))
+        data = {"list": [], "page_info": {"total_number": 0, "total_page": 0}}
+        return Answer(200, json.dumps({"code": 0, "data": data}).encode())
+
+
+def test_each_advertiser_has_a_rate_of_its_own(pipeline: Pipeline) -> None:
+    clock = FakeClock(now=0)
+    stopwatch = Stopwatch(clock)
+    settings = replace(pipeline.settings, requests_per_second=8, max_concurrency=4)
+    application = handler.compose(settings, stopwatch, clock=clock, aws_client=lambda _: None)
+    activation = application.new_activation()
+    first, second, first_again = (activation._api_for(Credentials("token", name)) for name in ("1", "2", "1"))
+
+    for api in (first, second, first_again, second):
+        api.audiences.list_audiences()
+
+    assert stopwatch.starts == [("1", 0.5), ("2", 0.5), ("1", 1.0), ("2", 1.0)]
 
 
 @pytest.fixture
@@ -100,7 +130,7 @@ def test_no_identifier_and_no_token_leaves_but_to_tiktok(
             def defective(*_: object) -> None:
                 raise ValueError(f"cannot handle {MARKED[0]} {MARKED_ADDRESS}")
 
-            monkeypatch.setattr(Activation, "_upload", defective)
+            monkeypatch.setattr(Preparation, "prepare", defective)
     pipeline.upload(KEY.format("file"), as_file(rows))
     [message] = pipeline.queue.messages.values()
 

@@ -14,8 +14,9 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from lambdas.aws.suppression_store import S3SuppressionStore
+from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
-from lambdas.suppressions.models import MANIFEST_KEY, IdentifierSpace, Manifest
+from lambdas.suppressions.models import MANIFEST_KEY, Manifest, prefix_of
 from lambdas.tiktok.errors import FatalError, NotReady, RetryableError
 from test.support.builders import any_version
 from test.support.pipeline import REGION
@@ -57,7 +58,7 @@ class SuppressionList:
         """How many of them a function that has just started would leave out."""
         fresh = self.another_function()
         suppression = fresh.load_filter(fresh.current(), space)
-        return len(suppression.find(digests)) if suppression else 0
+        return len(suppression.positions(digests)) if suppression else 0
 
     def stored_keys(self) -> set[str]:
         """Every key below the list's prefix that has a version of any kind."""
@@ -340,7 +341,7 @@ def test_a_crash_anywhere_is_made_good_by_the_next_attempt(
 
 
 def test_what_another_change_is_just_writing_is_left_alone(suppressions: SuppressionList) -> None:
-    young = f"{EMAILS.prefix}sources/1/2"
+    young = f"{prefix_of(EMAILS)}sources/1/2"
     suppressions.s3.put_object(Bucket="data", Key=young, Body=b"")
     suppressions.add(some_digests(seed=1))
     assert young in suppressions.stored_keys()

@@ -1,9 +1,10 @@
 """Messages that wait, come back, or come twice: each ends, and nothing is forgotten on the way."""
 
+from collections.abc import Callable
+
 import pytest
 
-from lambdas.audiences.rows import check_file
-from lambdas.audiences.service import STEP_SECONDS
+from lambdas.audiences.attempt import STEP_SECONDS
 from lambdas.tiktok.protocol import Answer, Request
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
@@ -41,7 +42,7 @@ def test_a_file_that_takes_longer_than_one_function_goes_on_in_the_next(
     pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("lambdas.aws.object_store._CHUNK_BYTES", 650)
-    monkeypatch.setattr("lambdas.audiences.service.check_file", lambda chunks: check_file(chunks, part_bytes=20 * 65))
+    monkeypatch.setattr("lambdas.audiences.preparation.PART_BYTES", 20 * 65)
     slow = HttpTransport.send
 
     def take_long(transport: HttpTransport, request: Request, access_token: str) -> Answer:
@@ -109,9 +110,9 @@ def test_files_that_tiktok_always_forgets_end_in_the_dead_letters(pipeline: Pipe
 
 
 def test_a_function_without_time_for_one_step_ends_instead_of_turning_in_circles(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    new_pipeline: Callable[..., Pipeline],
 ) -> None:
-    monkeypatch.setattr("test.support.pipeline.FUNCTION_SECONDS", STEP_SECONDS - 10)
+    pipeline = new_pipeline(function_seconds=STEP_SECONDS - 10)
     pipeline.upload(KEY.format("file"), any_audience_file())
 
     pipeline.run()

@@ -65,13 +65,13 @@ def a_bucket(aws: EmbeddedAws, key: str = "") -> str:
     return bucket
 
 
-def a_rule(aws: EmbeddedAws, bucket: str, *queues: str) -> str:
-    """A rule that delivers the announcements of what lies under tiktok/ to these queues, in this order."""
+def a_rule(aws: EmbeddedAws, bucket: str, *queues: str, prefixes: Sequence[str] = ("tiktok/",)) -> str:
+    """A rule that delivers the announcements of what lies under the prefixes to these queues, in this order."""
     events, name = aws.client("events"), a_name("rule")
     pattern = {
         "source": ["aws.s3"],
         "detail-type": ["Object Created"],
-        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": "tiktok/"}]}},
+        "detail": {"bucket": {"name": [bucket]}, "object": {"key": [{"prefix": each} for each in prefixes]}},
     }
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     targets = [{"Id": str(number), "Arn": arn_of(aws, queue)} for number, queue in enumerate(queues)]

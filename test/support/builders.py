@@ -57,7 +57,12 @@ def notification_of(version: ObjectVersion) -> str:
             "detail": {
                 "version": "0",
                 "bucket": {"name": version.bucket},
-                "object": {"key": version.key, "size": version.size, "version-id": version.version_id},
+                "object": {
+                    "key": version.key,
+                    "size": version.size,
+                    "version-id": version.version_id,
+                    "sequencer": version.sequencer,
+                },
                 "reason": "PutObject",
             },
         }
@@ -67,3 +72,9 @@ def notification_of(version: ObjectVersion) -> str:
 def members_digest(hashes: Iterable[str]) -> str:
     """The emulator's fingerprint of exactly these members."""
     return hashlib.sha256("\n".join(sorted(set(hashes))).encode()).hexdigest()
+
+
+def slots_digest(**hashes: Iterable[str]) -> str:
+    """The emulator's fingerprint of exactly these members of a streaming audience, by the slot that they are in."""
+    lines = {f"{slot}:{value}" for slot, values in hashes.items() for value in values}
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

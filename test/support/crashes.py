@@ -49,7 +49,7 @@ class WiredClient:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
-        return lambda **arguments: self._wire.around(name, lambda: method(**arguments))
+        return lambda *given, **named: self._wire.around(name, lambda: method(*given, **named))
 
 
 class WiredTransport:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lambdas.audiences import handler
+from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
 from lambdas.aws.queue_consumer import RecordFailedError
+from lambdas.contracts import CALCULATE_TYPES, CONFIRMED_ATTRIBUTE
+from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.objects import ObjectVersion
 from lambdas.settings import ActivationSettings
 from lambdas.tiktok.transport import HttpTransport
@@ -28,6 +32,7 @@ BUCKET = "data"
 TABLE = "ledger"
 SECRET = "credentials"  # noqa: S105 - a name
 FUNCTION_SECONDS = 900
+ARRIVAL = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -115,10 +120,10 @@ class Context:
     memory_limit_in_mb = 1024
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:activation"
 
-    def __init__(self, clock: FakeClock, number: int) -> None:
+    def __init__(self, clock: FakeClock, number: int, seconds: float) -> None:
         self.aws_request_id = f"invocation-{number}"
         self._clock = clock
-        self._deadline = clock.now() + FUNCTION_SECONDS
+        self._deadline = clock.now() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until Lambda stops the function."""
@@ -128,7 +133,15 @@ class Context:
 class Pipeline:
     """Made inside moto's ``mock_aws``."""
 
-    def __init__(self, emulator: EmulatorServer, *, read_seconds: float = 30, **settings: Any) -> None:
+    def __init__(
+        self,
+        emulator: EmulatorServer,
+        *,
+        read_seconds: float = 30,
+        minimum_size: int = MINIMUM_AUDIENCE_SIZE,
+        function_seconds: float = FUNCTION_SECONDS,
+        **settings: Any,
+    ) -> None:
         self.emulator = emulator
         self.clock = FakeClock()
         self.queue = Queue(self.clock)
@@ -154,7 +167,13 @@ class Pipeline:
                 "queue_url": "queue",
                 "dead_letter_queue_url": "dead-letters",
                 "tiktok_api_url": emulator.url,
-                "supported_calculate_types": frozenset({"EMAIL_SHA256", "PHONE_SHA256", "GAID_SHA256"}),
+                "supported_calculate_types": frozenset(CALCULATE_TYPES),
+                "allow_raw_identifiers": False,
+                "default_country": None,
+                "email_rule": EmailRule.PLAIN,
+                "phone_rule": PhoneRule.PLUS,
+                "thread_count": 5,
+                "allow_audience_deletion": False,
                 "max_invalid_ratio": 0.01,
                 "max_receive_count": 5,
                 "retry_delay_seconds": 15,
@@ -165,6 +184,9 @@ class Pipeline:
             }
         )
         self._read_seconds = read_seconds
+        self._minimum_size = minimum_size
+        self._function_seconds = function_seconds
+        self._arrivals = 0
         self.invocations = 0
         self.application = self._cold_start()
 
@@ -180,22 +202,34 @@ class Pipeline:
             SecretString=json.dumps({"ACCESS_TOKEN": access_token, "ADVERTISER_ID": advertiser_id}),
         )
 
-    def upload(self, key: str, content: bytes) -> ObjectVersion:
+    def upload(self, key: str, content: bytes, *, second: int | None = None) -> ObjectVersion:
         """Put an object and its notification where S3 and EventBridge would put them."""
-        answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
-        version = ObjectVersion(BUCKET, key, answer["VersionId"], len(content), "2026-11-21T12:00:00Z")
+        version = self.store(key, content, second=second)
         self.send(notification_of(version))
         return version
+
+    def store(self, key: str, content: bytes, *, second: int | None = None) -> ObjectVersion:
+        """Put an object; its notification is still to come. Without a ``second``, it arrives after all others."""
+        answer = self.s3.put_object(Bucket=BUCKET, Key=key, Body=content)
+        self._arrivals += 1
+        seconds = self._arrivals if second is None else second
+        arrived_at = (ARRIVAL + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return ObjectVersion(BUCKET, key, answer["VersionId"], len(content), arrived_at, f"{self._arrivals:016X}")
+
+    def put_audience_settings(self, audience: str, **settings: Any) -> None:
+        """What a user may do for one audience."""
+        self.s3.put_object(Bucket=BUCKET, Key=f"tiktok/{audience}/audience.json", Body=json.dumps(settings).encode())
 
     def send(self, body: str) -> None:
         """Put a message into the queue."""
         self.queue.put(body)
 
-    def replay(self) -> None:
+    def replay(self, *, confirmed: bool = False) -> None:
         """Move everything from the dead-letter queue back, as the operator's command does."""
         letters, self.queue.dead_letters = self.queue.dead_letters, []
+        attributes = {CONFIRMED_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}} if confirmed else None
         for letter in letters:
-            self.send(letter.body)
+            self.queue.put(letter.body, attributes=attributes)
 
     def hold(self, version: ObjectVersion, *, seconds: float) -> None:
         """As if another invocation were at work on this object."""
@@ -221,10 +255,10 @@ class Pipeline:
     def deliver(self, message: Message) -> None:
         """One invocation for one message. A killed function leaves it hidden for as long as it was held."""
         message.receives += 1
-        message.visible_at = self.clock.now() + 6 * FUNCTION_SECONDS
+        message.visible_at = self.clock.now() + 6 * self._function_seconds
         record = SQSRecord(message.as_record())
         self.invocations += 1
-        context: Any = Context(self.clock, self.invocations)
+        context: Any = Context(self.clock, self.invocations, self._function_seconds)
         try:
             self.application.process(record, context, self.application.new_activation())
         except RecordFailedError:
@@ -266,4 +300,5 @@ class Pipeline:
             WiredTransport(transport, self.wire),
             clock=self.clock,
             aws_client=lambda name: WiredClient(clients[name], self.wire),
+            minimum_size=self._minimum_size,
         )

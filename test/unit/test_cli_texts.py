@@ -14,6 +14,15 @@ from cli.aws import Aws, explain
 from cli.main import main
 from cli.terminal import age, printable
 
+COMMANDS_OF_AWS = (
+    ["audiences", "delete", "Foodies", "--yes"],
+    ["audiences", "list"],
+    ["discard", "--key", "*"],
+    ["replay"],
+    ["status"],
+    ["suppressions"],
+)
+
 
 def answer(code: str, message: str = "no") -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "ReceiveMessage")
@@ -40,7 +49,7 @@ def test_what_aws_refuses_is_told_in_one_line_with_the_remedy(error: BotoCoreErr
     def refuse(_service: str) -> object:
         raise error
 
-    for command in (["discard", "--key", "*"], ["replay"], ["status"], ["suppressions"]):
+    for command in COMMANDS_OF_AWS:
         result = CliRunner().invoke(main, command, obj=Aws(refuse))
         assert result.exit_code == 1
         assert result.output == f"Error: {explain(error)}\n"
@@ -48,9 +57,12 @@ def test_what_aws_refuses_is_told_in_one_line_with_the_remedy(error: BotoCoreErr
         assert result.output.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", ["discard", "replay", "status", "suppressions", "validate"])
+@pytest.mark.parametrize(
+    "command",
+    ["audiences", "audiences delete", "audiences list", "discard", "replay", "status", "suppressions", "validate"],
+)
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
-    result = CliRunner().invoke(main, [command, "--help"])
+    result = CliRunner().invoke(main, [*command.split(), "--help"])
 
     assert result.exit_code == 0
     assert f"Example:\n    tiktok-connector {command} " in result.output
@@ -65,6 +77,35 @@ def test_discard_without_a_choice_is_a_usage_error_and_asks_aws_nothing(options:
 
     assert result.exit_code == 2
     assert "give --reason, --key or both" in result.output
+
+
+def test_replay_does_not_confirm_everything_at_once_and_asks_aws_nothing() -> None:
+    def unreachable(service: str) -> object:
+        pytest.fail(f"asked {service}")
+
+    result = CliRunner().invoke(main, ["replay", "--confirm", "--yes"], obj=Aws(unreachable))
+
+    assert result.exit_code == 2
+    assert "give --reason, --key or both" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("", "at least one character"),
+        ("a/b", "no '/'"),
+        ("ü" * 71, "it has 71 characters"),
+        ("half \ud83d of a pair", "not valid Unicode"),
+    ],
+)
+def test_an_audience_that_cannot_be_deleted_is_a_usage_error_and_asks_aws_nothing(name: str, said: str) -> None:
+    def unreachable(service: str) -> object:
+        pytest.fail(f"asked {service}")
+
+    result = CliRunner().invoke(main, ["audiences", "delete", name, "--yes"], obj=Aws(unreachable))
+
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ from click.testing import CliRunner, Result
 from cli.main import main
 from lambdas.audiences.delivery import rows_summary
 from lambdas.audiences.domain import refusal
-from lambdas.audiences.rows import check_file
-from lambdas.contracts import CALCULATE_TYPES
+from lambdas.audiences.formats import FORMATS
+from lambdas.audiences.rows.check import check_file
+from lambdas.audiences.rows.reading import Reading
 from test.support.builders import any_audience_file, any_hashes, as_file
 
+EMAILS = Reading(FORMATS["email_sha256"])
 HASH = any_hashes(1, seed="validate")[0]
 DIRTY = {
     "clean": any_audience_file(rows=500),
@@ -47,8 +50,8 @@ def checked(content: bytes, folder: Path, *options: str) -> tuple[dict[str, Any]
 
 @pytest.mark.parametrize("content", DIRTY.values(), ids=DIRTY.keys())
 def test_the_numbers_and_the_verdict_are_those_of_the_receipt(content: bytes, tmp_path: Path) -> None:
-    expected = check_file([content])
-    refused = refusal(expected, max_invalid_ratio=0.01)
+    expected = check_file([content], EMAILS)
+    refused = refusal(expected, FORMATS["email_sha256"], max_invalid_ratio=0.01)
 
     document, exit_code = checked(content, tmp_path)
 
@@ -74,8 +77,11 @@ def test_the_json_of_an_accepted_file_has_exactly_this_shape(tmp_path: Path) -> 
             "read": 1,
             "sent": 1,
             "withheld": 0,
+            "suppressed": 0,
             "invalid": 0,
             "invalid_by_reason": {},
+            "partial": 0,
+            "partial_by_reason": {},
             "blank_lines": 0,
             "header": False,
         },
@@ -125,13 +131,71 @@ def test_a_ratio_that_is_none_is_a_usage_error(ratio: str, tmp_path: Path) -> No
     assert run(path, "--format", "email_sha256", "--max-invalid-ratio", ratio).exit_code == 2
 
 
-@pytest.mark.parametrize("calculate_type", CALCULATE_TYPES)
-def test_every_format_is_taken_in_any_letter_case(calculate_type: str, tmp_path: Path) -> None:
-    path = file_with(any_audience_file(), tmp_path)
+MD5 = b"d41d8cd98f00b204e9800998ecf8427e\n"
+RAW = {"email": b"jane@example.com\n", "phone": b"+44 20 7183 8750\n"}
+DEVICE_ID = b"5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25\n"
 
-    for spelling in (calculate_type, calculate_type.lower(), calculate_type.title()):
-        result = run(path, "--format", spelling, "--json")
-        assert (result.exit_code, json.loads(result.stdout)["format"]) == (0, calculate_type)
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_taken_in_any_letter_case(name: str, tmp_path: Path) -> None:
+    format_ = FORMATS[name]
+    content = RAW.get(name, DEVICE_ID) if format_.is_raw else MD5 if name.endswith("md5") else any_audience_file()
+    path = file_with(content if format_.kind else b"email_sha256\n" + content, tmp_path)
+
+    for spelling in (name, name.upper(), name.title()):
+        result = run(path, "--format", spelling, "--json", "--allow-raw-identifiers")
+        assert (result.exit_code, json.loads(result.stdout)["format"]) == (0, name.upper())
+
+
+def test_raw_identifiers_need_the_setting_and_follow_its_rules(tmp_path: Path) -> None:
+    path = file_with(b"Jane.Doe@example.com\n", tmp_path)
+    raw = (path, "--format", "email", "--json")
+
+    assert json.loads(run(*raw).stdout)["reason"] == "raw_identifiers_not_allowed"
+    document = json.loads(run(*raw, "--allow-raw-identifiers", "--email-rule", "both").stdout)
+    assert (document["rows"]["sent"], document["parts"][0]["bytes"]) == (1, 2 * 65)
+
+
+@pytest.mark.parametrize(("options", "sent"), [((), 0), (("--default-country", "gb"), 1)])
+def test_a_national_number_needs_a_country(options: tuple[str, ...], sent: int, tmp_path: Path) -> None:
+    path = file_with(b"020 7183 8750\n", tmp_path)
+
+    result = run(path, "--format", "phone", "--json", "--allow-raw-identifiers", *options)
+
+    assert json.loads(result.stdout)["rows"]["sent"] == sent
+
+
+def test_a_country_that_is_none_is_a_usage_error(tmp_path: Path) -> None:
+    path = file_with(b"x\n", tmp_path)
+
+    assert run(path, "--format", "phone", "--default-country", "XX").exit_code == 2
+
+
+def test_a_file_is_read_as_its_name_says(tmp_path: Path) -> None:
+    path = tmp_path / "people.jsonl.gz"
+    path.write_bytes(gzip.compress(json.dumps({"email_sha256": HASH}).encode()))
+
+    assert json.loads(run(str(path), "--format", "email_sha256", "--json").stdout)["rows"]["sent"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("people.xlsx", b"x", "bad_key"),
+        ("people.csv.gz", b"x", "damaged_file"),
+        ("people.csv.gz", b"", "empty_object"),
+        ("people.csv", b"name,city\nJane,London\n", "no_such_column"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_with_its_reason(
+    name: str, content: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+
+    result = run(str(path), "--format", "email_sha256", "--json")
+
+    assert (result.exit_code, json.loads(result.stdout)["reason"]) == (1, reason)
 
 
 def test_usage_errors_have_a_status_of_their_own(tmp_path: Path) -> None:

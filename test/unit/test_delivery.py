@@ -1,15 +1,18 @@
 """What the ledger remembers and the receipt tells."""
 
 import json
+from dataclasses import replace
 
-from lambdas.audiences.delivery import Applied, Delivery, State, UploadedPart, receipt, timestamp
+from lambdas.audiences.delivery import Applied, Delivery, Refusal, State, Status, UploadedPart, receipt, timestamp
 from lambdas.audiences.domain import Target
-from lambdas.audiences.rows import check_file
+from lambdas.audiences.formats import FORMATS
+from lambdas.audiences.rows.check import check_file
+from lambdas.audiences.rows.reading import Reading
 from lambdas.tiktok.errors import InvalidInput
-from lambdas.tiktok.models import CalculateType
 from test.support.builders import any_hashes, any_version, as_file
 
-CHECK = check_file([as_file(any_hashes(20)) + b"nonsense\n"], part_bytes=10 * 65)
+EMAILS = Reading(FORMATS["email_sha256"])
+CHECK = check_file([as_file(any_hashes(20)) + b"nonsense\n"], EMAILS, part_bytes=10 * 65)
 DELIVERY = Delivery(
     state=State.APPLIED,
     attempts=2,
@@ -17,9 +20,11 @@ DELIVERY = Delivery(
     advertiser_id="7000000000000000001",
     check=CHECK,
     uploads=(UploadedPart(1, "0123456789abcdef", "request-1"),),
-    applied=Applied("42", "APPEND", "request-2"),
+    applied=(Applied("Foodies", "42", "APPEND", "request-2", repeated=("a newer one",)),),
+    refused=Refusal(1, (7,)),
+    streamed={"Foodies": 3},
 )
-TARGET = Target("Foodies", CalculateType.EMAIL_SHA256)
+TARGET = Target("Foodies", FORMATS["email_sha256"])
 
 
 def test_a_delivery_survives_the_way_through_the_ledger() -> None:
@@ -31,7 +36,13 @@ def test_an_empty_document_is_a_new_delivery() -> None:
 
 
 def test_a_receipt_accounts_for_every_row() -> None:
-    document = receipt(any_version(), TARGET, DELIVERY, finished_at="2026-11-21T12:00:02.000Z")
+    document = receipt(
+        any_version(),
+        TARGET,
+        replace(DELIVERY, refused=Refusal()),
+        Status.DELIVERED,
+        finished_at="2026-11-21T12:00:02.000Z",
+    )
 
     rows = document["rows"]
     assert rows["read"] == rows["sent"] + rows["invalid"] == 21
@@ -43,7 +54,12 @@ def test_a_receipt_accounts_for_every_row() -> None:
 
 def test_the_receipt_of_a_rejection_says_that_nothing_was_sent() -> None:
     document = receipt(
-        any_version(), TARGET, Delivery(check=CHECK), finished_at="now", error=InvalidInput("too bad", reason="why")
+        any_version(),
+        TARGET,
+        Delivery(check=CHECK),
+        Status.REJECTED,
+        finished_at="now",
+        error=InvalidInput("too bad", reason="why"),
     )
 
     assert (document["status"], document["reason"], document["detail"]) == ("rejected", "why", "too bad")

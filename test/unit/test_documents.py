@@ -17,15 +17,26 @@ NEVER_BURIED = {"connector_error", "retryable", "rejected", "invalid_input"}
 
 
 def reasons_in(source: str) -> set[str]:
-    """Every reason that a module can give an error: as a class's attribute, or as an argument."""
+    """Every reason that a module can give an error: as a class's attribute, or as an argument, by a constant or not."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    module = ast.parse(source)
+    constants = {name: text for node in module.body if isinstance(node, ast.Assign) for name, text in _constant(node)}
+    for node in ast.walk(module):
         match node:
+            case ast.keyword(arg="reason", value=ast.Name(id=name)) if name in constants:
+                found.add(constants[name])
             case ast.Assign(targets=[ast.Name(id="reason")], value=ast.Constant(value=str(reason))):
                 found.add(reason)
             case ast.keyword(arg="reason", value=ast.Constant(value=str(reason))):
                 found.add(reason)
     return found
+
+
+def _constant(node: ast.Assign) -> list[tuple[str, str]]:
+    match node:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+            return [(name, text)]
+    return []
 
 
 def test_every_reason_has_an_entry_in_the_runbook_and_no_entry_is_left_over() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from lambdas.contracts import Env
+from lambdas.contracts import EMAIL_RULES, PHONE_RULES, Env
+from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.settings import ActivationSettings
 from lambdas.tiktok.errors import FatalError
 
@@ -20,6 +21,12 @@ GOOD: dict[str, str] = {
     Env.REQUESTS_PER_SECOND: "8",
     Env.MAX_CONCURRENCY: "4",
     Env.LEDGER_RETENTION_DAYS: "60",
+    Env.ALLOW_RAW_IDENTIFIERS: "false",
+    Env.DEFAULT_COUNTRY: "",
+    Env.EMAIL_RULE: "plain",
+    Env.PHONE_RULE: "plus",
+    Env.THREAD_COUNT: "5",
+    Env.ALLOW_AUDIENCE_DELETION: "false",
 }
 
 
@@ -28,6 +35,30 @@ def test_a_whole_environment_is_read() -> None:
 
     assert settings.supported_calculate_types == {"EMAIL_SHA256", "PHONE_SHA256"}
     assert settings.request_interval_seconds == 0.5
+    assert settings.default_country is None
+    assert (settings.email_rule, settings.phone_rule) == (EmailRule.PLAIN, PhoneRule.PLUS)
+    assert not settings.allow_raw_identifiers
+    assert not settings.allow_audience_deletion
+
+
+def test_what_was_switched_on_is_on() -> None:
+    environment = {
+        **GOOD,
+        Env.ALLOW_RAW_IDENTIFIERS: "true",
+        Env.ALLOW_AUDIENCE_DELETION: "true",
+        Env.DEFAULT_COUNTRY: "GB",
+        Env.THREAD_COUNT: "10",
+    }
+    settings = ActivationSettings.from_environment(environment)
+
+    assert settings.allow_raw_identifiers
+    assert settings.allow_audience_deletion
+    assert (settings.default_country, settings.thread_count) == ("GB", 10)
+
+
+def test_the_contract_names_the_rules_that_there_are() -> None:
+    assert set(EMAIL_RULES) == set(EmailRule)
+    assert set(PHONE_RULES) == set(PhoneRule)
 
 
 def test_all_functions_together_keep_the_rate() -> None:
@@ -55,6 +86,14 @@ def test_every_problem_is_named_at_once() -> None:
         (Env.REQUESTS_PER_SECOND, "nan"),
         (Env.MAX_CONCURRENCY, "0"),
         (Env.MAX_INVALID_RATIO, "-0.1"),
+        (Env.ALLOW_RAW_IDENTIFIERS, "True"),
+        (Env.ALLOW_AUDIENCE_DELETION, ""),
+        (Env.DEFAULT_COUNTRY, "XX"),
+        (Env.DEFAULT_COUNTRY, "USA"),
+        (Env.EMAIL_RULE, "newer"),
+        (Env.PHONE_RULE, ""),
+        (Env.THREAD_COUNT, "0"),
+        (Env.THREAD_COUNT, "11"),
     ],
 )
 def test_a_wrong_value_is_named(name: Env, value: str) -> None:

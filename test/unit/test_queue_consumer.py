@@ -7,8 +7,8 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
-from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError
-from lambdas.contracts import Metric
+from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError, is_confirmed
+from lambdas.contracts import CONFIRMED_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     CreateUnsettled,
     CredentialsNotSet,
@@ -18,6 +18,7 @@ from lambdas.tiktok.errors import (
     RateLimited,
     TikTokRejected,
     TokenRejected,
+    Unconfirmed,
     UnexpectedError,
 )
 
@@ -48,6 +49,27 @@ class FakeObserver:
         self.warned.append({"text": text, **fields})
 
 
+def any_record(body: str, receives: int, attributes: dict[str, str]) -> SQSRecord:
+    return SQSRecord(
+        {
+            "receiptHandle": "handle",
+            "body": body,
+            "attributes": {
+                "ApproximateReceiveCount": str(receives),
+                "SentTimestamp": str(int((NOW - 10 * 86_400) * 1000)),
+            },
+            "messageAttributes": {
+                name: {"dataType": "Number", "stringValue": value} for name, value in attributes.items()
+            },
+        }
+    )
+
+
+def carried_by(message: dict[str, Any]) -> dict[str, str]:
+    """The attributes of a message that was sent, as its receiver will see them."""
+    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+
+
 class Bench:
     def __init__(self) -> None:
         sqs: Any = FakeSqs()
@@ -74,19 +96,7 @@ class Bench:
         attributes: dict[str, str] | None = None,
     ) -> bool:
         """Whether the message may be deleted."""
-        record = SQSRecord(
-            {
-                "receiptHandle": "handle",
-                "body": body,
-                "attributes": {
-                    "ApproximateReceiveCount": str(receives),
-                    "SentTimestamp": str(int((NOW - 10 * 86_400) * 1000)),
-                },
-                "messageAttributes": {
-                    name: {"dataType": "Number", "stringValue": value} for name, value in (attributes or {}).items()
-                },
-            }
-        )
+        record = any_record(body, receives, attributes or {})
         try:
             self.consumer.consume(record, process, last_words=self.last_words or (lambda: said))
         except RecordFailedError:
@@ -160,6 +170,7 @@ def test_waiting_for_something_else_uses_up_no_attempt(
     assert copy["MessageAttributes"] == {
         "failed_attempts": {"DataType": "Number", "StringValue": str(receives - 1)},
         "waiting_since": {"DataType": "Number", "StringValue": f"{NOW:.3f}"},
+        "waiting_for": {"DataType": "String", "StringValue": "not_ready"},
     }
     assert bench.observer.counted == [Metric.OBJECTS_POSTPONED]
 
@@ -184,6 +195,71 @@ def test_nothing_waits_for_more_than_a_day(bench: Bench) -> None:
     assert bench.buried == [("not_ready", "busy")]
 
 
+@pytest.mark.parametrize(("wait", "delay"), [(None, 15), (800, 800), (3600, 900)])
+def test_whether_tiktok_carried_out_a_change_is_looked_up_every_quarter_of_an_hour_at_least(
+    bench: Bench, wait: float | None, delay: int
+) -> None:
+    assert bench.consume(raising(Unconfirmed("not yet", wait_seconds=wait)))
+
+    assert bench.sqs.sent[0]["DelaySeconds"] == delay
+
+
+@pytest.mark.parametrize(("hours", "buried"), [(25, []), (79.9, []), (80.1, [("unconfirmed", "not yet")])])
+def test_it_is_looked_up_for_days(bench: Bench, hours: float, buried: list[tuple[str, str]]) -> None:
+    carried = {"waiting_for": "unconfirmed", "waiting_since": str(NOW - hours * 3600)}
+
+    assert bench.consume(raising(Unconfirmed("not yet")), attributes=carried)
+
+    assert [letter for letter in bench.buried if letter != ("", "")] == buried
+
+
+@pytest.mark.parametrize(
+    ("earlier", "hours", "error"),
+    [("unconfirmed", 79, NotReady("busy")), ("not_ready", 23, Unconfirmed("not yet"))],
+)
+def test_another_wait_begins_anew(bench: Bench, earlier: str, hours: int, error: NotReady) -> None:
+    carried = {"waiting_for": earlier, "waiting_since": str(NOW - hours * 3600)}
+
+    assert bench.consume(raising(error), attributes=carried)
+
+    copy = carried_by(bench.sqs.sent[0])
+    assert (copy["waiting_for"], copy["waiting_since"]) == (error.reason, f"{NOW:.3f}")
+
+
+def test_a_confirmed_message_stays_confirmed_while_it_waits(bench: Bench) -> None:
+    for number in range(2):
+        carried = carried_by(bench.sqs.sent[-1]) if number else {CONFIRMED_ATTRIBUTE: "true"}
+        assert bench.consume(raising(NotReady("busy")), attributes=carried)
+        assert is_confirmed(any_record("body", 1, carried_by(bench.sqs.sent[-1])))
+
+
+def test_nothing_becomes_confirmed_by_waiting(bench: Bench) -> None:
+    assert bench.consume(raising(NotReady("busy")))
+
+    assert CONFIRMED_ATTRIBUTE not in carried_by(bench.sqs.sent[0])
+
+
+@pytest.mark.parametrize("error", [InvalidInput("d", reason="r"), RateLimited("d")])
+def test_a_confirmation_ends_with_a_dead_letter(bench: Bench, error: Exception) -> None:
+    assert bench.consume(raising(error), receives=5, attributes={CONFIRMED_ATTRIBUTE: "true"})
+
+    assert set(carried_by(bench.sqs.sent[0])) == {"reason", "detail"}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "confirmed"),
+    [
+        ({CONFIRMED_ATTRIBUTE: "true"}, True),
+        ({CONFIRMED_ATTRIBUTE: "false"}, False),
+        ({CONFIRMED_ATTRIBUTE: ""}, False),
+        ({"reason": "true"}, False),
+        ({}, False),
+    ],
+)
+def test_only_the_word_true_confirms(attributes: dict[str, str], confirmed: bool) -> None:
+    assert is_confirmed(any_record("body", 1, attributes)) is confirmed
+
+
 @pytest.mark.parametrize("value", ["", "nan", "inf", "many"])
 def test_attributes_that_we_did_not_write_are_not_believed(bench: Bench, value: str) -> None:
     assert not bench.consume(raising(RateLimited("d")), attributes={"failed_attempts": value, "waiting_since": value})
@@ -206,6 +282,7 @@ def test_the_last_attempt_buries_with_the_last_error(bench: Bench, error: Except
         (PermissionMissing("d"), Metric.MISCONFIGURED),
         (CredentialsNotSet("d"), Metric.MISCONFIGURED),
         (UnexpectedError("d"), Metric.UNEXPECTED_ERRORS),
+        (InvalidInput("d", reason="not_carried_out"), Metric.NOT_CARRIED_OUT),
     ],
 )
 def test_what_should_wake_someone_is_counted_at_the_first_attempt(

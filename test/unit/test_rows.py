@@ -5,12 +5,17 @@ import tracemalloc
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lambdas.audiences.rows import FileCheck, blocks, check_file, clean_part
+from lambdas.audiences.formats import FORMATS
+from lambdas.audiences.rows.blocks import blocks
+from lambdas.audiences.rows.check import FileCheck, check_file, clean_part
+from lambdas.audiences.rows.reading import Reading
+from lambdas.tiktok.errors import InvalidInput
 from test.support.builders import any_hashes, as_file
 
+EMAILS = Reading(FORMATS["email_sha256"])
 ONE, TWO, THREE = any_hashes(3, seed="rows")
 
 
@@ -21,7 +26,9 @@ def chunked(content: bytes, size: int) -> Iterator[bytes]:
 
 def sent(content: bytes, check: FileCheck, size: int = 1 << 20) -> bytes:
     return b"".join(
-        piece for part in check.parts for piece in clean_part(chunked(content[part.start : part.end], size), part)
+        piece
+        for part in check.parts
+        for piece in clean_part(chunked(content[part.start : part.end], size), part, check, EMAILS)
     )
 
 
@@ -46,7 +53,7 @@ def sent(content: bytes, check: FileCheck, size: int = 1 << 20) -> bytes:
 def test_harmless_dirt_is_cleaned(content: str) -> None:
     source = content.encode()
 
-    check = check_file([source])
+    check = check_file([source], EMAILS)
 
     assert sent(source, check) == f"{ONE}\n{TWO}\n".encode()
     assert check.tally.read == check.tally.valid == 2
@@ -102,7 +109,7 @@ def test_harmless_dirt_is_cleaned(content: str) -> None:
 def test_every_other_row_is_counted_with_its_reason_and_line(row: str, reason: str) -> None:
     source = f"{ONE}\n\n{row}\n{TWO}\n".encode()
 
-    tally = check_file([source]).tally
+    tally = check_file([source], EMAILS).tally
 
     if reason == "valid":
         assert tally.invalid == {}
@@ -113,14 +120,14 @@ def test_every_other_row_is_counted_with_its_reason_and_line(row: str, reason: s
 
 @pytest.mark.parametrize("row", [b"\xff\xfe\x80", b"caf\xe9", (ONE.encode("utf-16"))])
 def test_a_row_that_is_not_utf8_is_counted_as_such(row: bytes) -> None:
-    tally = check_file([f"{ONE}\n".encode() + row + b"\n"]).tally
+    tally = check_file([f"{ONE}\n".encode() + row + b"\n"], EMAILS).tally
 
     assert list(tally.invalid) == ["not_utf8"]
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 def test_plain_addresses_are_seen_through_other_encodings(encoding: str) -> None:
-    tally = check_file(["jane@example.com\njoe@example.com\n".encode(encoding)]).tally
+    tally = check_file(["jane@example.com\njoe@example.com\n".encode(encoding)], EMAILS).tally
 
     assert tally.valid == 0
     assert "plain_email" in tally.invalid
@@ -139,7 +146,7 @@ def test_plain_addresses_are_seen_through_other_encodings(encoding: str) -> None
     ],
 )
 def test_plain_data_on_the_first_line_is_no_header(first: str, reason: str) -> None:
-    tally = check_file([f"{first}\n{ONE}\n".encode()]).tally
+    tally = check_file([f"{first}\n{ONE}\n".encode()], EMAILS).tally
 
     assert not tally.header
     assert tally.invalid_lines == {reason: [1]}
@@ -149,28 +156,37 @@ def test_plain_data_on_the_first_line_is_no_header(first: str, reason: str) -> N
     "header", ["email", "EMAIL_SHA256", "Phone (E.164, SHA-256)", "hash_2026_11", "Kundenliste", "e-mail;id", '"maid"']
 )
 def test_a_name_of_columns_on_the_first_line_is_a_header(header: str) -> None:
-    tally = check_file([f"{header}\n{ONE}\n".encode()]).tally
+    tally = check_file([f"{header}\n{ONE}\n".encode()], EMAILS).tally
 
     assert tally.header
     assert tally.invalid == {}
 
 
-def test_a_compressed_file_is_not_taken_for_addresses() -> None:
-    tally = check_file([gzip.compress(as_file(any_hashes(20_000)))]).tally
+@pytest.mark.parametrize("magic", [b"PK\x03\x04", b"BZh", b"PAR1"])
+def test_a_binary_file_is_not_taken_for_addresses(magic: bytes) -> None:
+    tally = check_file([magic + gzip.compress(as_file(any_hashes(20_000)))], EMAILS).tally
 
     assert tally.valid == 0
-    assert not set(tally.invalid) & {"plain_email", "plain_phone", "plain_device_id"}
+    assert set(tally.invalid) == {"not_utf8"}
+
+
+@pytest.mark.parametrize("content", [gzip.compress(as_file(any_hashes(20))), b"\x28\xb5\x2f\xfd..."])
+def test_a_compressed_file_under_a_plain_name_is_refused_with_the_remedy(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match=r"let it end in \.(gz|zst)") as raised:
+        check_file(chunked(content, 3), EMAILS)
+
+    assert raised.value.reason == "damaged_file"
 
 
 def test_only_the_first_line_can_be_a_header() -> None:
-    tally = check_file([f"email\n{ONE}\nemail\n".encode()]).tally
+    tally = check_file([f"email\n{ONE}\nemail\n".encode()], EMAILS).tally
 
     assert tally.header
     assert tally.invalid_lines == {"not_hex": [3]}
 
 
 def test_the_first_hundred_line_numbers_of_a_reason_are_kept() -> None:
-    tally = check_file([f"{ONE}\n".encode() + b"nonsense\n" * 250]).tally
+    tally = check_file([f"{ONE}\n".encode() + b"nonsense\n" * 250], EMAILS).tally
 
     assert tally.invalid == {"not_hex": 250}
     assert tally.invalid_lines == {"not_hex": list(range(2, 102))}
@@ -179,7 +195,7 @@ def test_the_first_hundred_line_numbers_of_a_reason_are_kept() -> None:
 def test_line_numbers_go_on_over_clean_blocks() -> None:
     clean = as_file(any_hashes(100))
 
-    tally = check_file(chunked(clean + b"nonsense\n" + clean + b"nonsense\n", 650)).tally
+    tally = check_file(chunked(clean + b"nonsense\n" + clean + b"nonsense\n", 650), EMAILS).tally
 
     assert tally.invalid_lines == {"not_hex": [101, 202]}
 
@@ -187,7 +203,7 @@ def test_line_numbers_go_on_over_clean_blocks() -> None:
 def test_a_large_file_is_cut_at_line_ends_into_parts_of_the_given_size() -> None:
     source = as_file(any_hashes(1000)).replace(b"\n", b"\r\n")
 
-    check = check_file(chunked(source, 700), part_bytes=100 * 65)
+    check = check_file(chunked(source, 700), EMAILS, part_bytes=100 * 65)
 
     assert [part.number for part in check.parts] == list(range(1, len(check.parts) + 1))
     assert all(part.bytes <= 100 * 65 for part in check.parts)
@@ -201,7 +217,7 @@ def test_what_is_kept_of_an_endless_line_is_short() -> None:
 
     longest = max(len(block.data) for block in blocks(endless))
 
-    assert longest < 2048
+    assert longest < 1 << 17
 
 
 hash_rows = st.integers(0, 9).map(lambda number: any_hashes(10, seed="any")[number].encode())
@@ -219,7 +235,7 @@ files = st.lists(rows, max_size=30).map(b"\n".join)
 
 @given(files, st.integers(1, 4000), st.integers(1, 4000))
 def test_whatever_a_file_holds_rows_read_are_rows_valid_and_invalid(source: bytes, size: int, other: int) -> None:
-    check = check_file(chunked(source, size), part_bytes=5 * 65)
+    check = check_file(chunked(source, size), EMAILS, part_bytes=5 * 65)
 
     tally = check.tally
     assert tally.read == tally.valid + sum(tally.invalid.values())
@@ -233,14 +249,15 @@ def test_whatever_a_file_holds_rows_read_are_rows_valid_and_invalid(source: byte
 
 @given(files, st.integers(1, 4000))
 def test_the_cut_into_chunks_does_not_change_the_verdict(source: bytes, size: int) -> None:
-    assert check_file(chunked(source, size)).tally == check_file([source] if source else []).tally
+    assert check_file(chunked(source, size), EMAILS).tally == check_file([source] if source else [], EMAILS).tally
 
 
 @given(st.lists(rows, max_size=10), st.emails(), st.lists(rows, max_size=10))
+@example([b"BZh"], "5@A.Pn", [])
 def test_no_plain_address_is_ever_overlooked(before: list[bytes], address: str, after: list[bytes]) -> None:
     source = b"\n".join([*before, address.encode(), *after])
 
-    tally = check_file([source]).tally
+    tally = check_file([source], EMAILS).tally
 
     assert tally.invalid.get("plain_email", 0) >= 1
 
@@ -248,9 +265,9 @@ def test_no_plain_address_is_ever_overlooked(before: list[bytes], address: str, 
 def _peak_bytes(rows: int) -> int:
     block = as_file(any_hashes(1000, seed="memory")).replace(b"\n", b"\r\n")
     tracemalloc.start()
-    check = check_file((block for _ in range(rows // 1000)), part_bytes=80_000)
+    check = check_file((block for _ in range(rows // 1000)), EMAILS, part_bytes=80_000)
     for part in check.parts:
-        for _ in clean_part((block for _ in range(10)), part):
+        for _ in clean_part((block for _ in range(10)), part, check, EMAILS):
             pass
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.suppressions.models import IdentifierSpace, Manifest, Source, StoredFilter, digests_prefix
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.suppressions.models import Manifest, Source, StoredFilter, digests_prefix, prefix_of
 
 EMAILS = IdentifierSpace.EMAIL_SHA256
 PHONES = IdentifierSpace.PHONE_SHA256
@@ -21,12 +22,12 @@ def a_source(space: IdentifierSpace = EMAILS, *, version_id: str = "v1") -> Sour
         count=3,
         arrived_at="2026-11-21T12:00:00Z",
         added_at="2026-11-21T12:00:05.000Z",
-        digests_key=f"{space.prefix}sources/1/2",
+        digests_key=f"{prefix_of(space)}sources/1/2",
     )
 
 
 def a_filter(space: IdentifierSpace = EMAILS) -> StoredFilter:
-    return StoredFilter(key=f"{space.prefix}filters/1", etag='"e"', count=3, size=1024)
+    return StoredFilter(key=f"{prefix_of(space)}filters/1", etag='"e"', count=3, size=1024)
 
 
 def test_a_manifest_is_read_as_it_was_written() -> None:

@@ -1,6 +1,8 @@
 """Retries, pacing and whole listings."""
 
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -99,6 +101,26 @@ def test_a_slow_call_does_not_earn_a_burst() -> None:
         starts.append(clock.now())
 
     assert starts == [10.5, 11.0, 11.5]
+
+
+def test_requests_of_several_threads_are_spaced_as_those_of_one() -> None:
+    clock = FakeClock(now=0)
+    starts: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        end = clock.now() + seconds
+        # Lets every other thread run: without turns they would fall asleep now, and all start at the same time.
+        for _ in range(100):
+            time.sleep(0)
+        clock.move_to(end)
+        starts.append(clock.now())
+
+    pacer = RequestPacer(0.5, sleep=sleep, now=clock.now)
+    with ThreadPoolExecutor(max_workers=10) as threads:
+        for _ in range(50):
+            threads.submit(pacer.wait)
+
+    assert starts == [0.5 * number for number in range(1, 51)]
 
 
 def pages(

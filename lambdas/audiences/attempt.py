@@ -1,0 +1,71 @@
+"""One attempt at a delivery, and what it has written down so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from lambdas.audiences.audience_settings import AudienceSettings
+from lambdas.audiences.delivery import Delivery
+from lambdas.audiences.domain import Target
+from lambdas.audiences.ports import Ledger
+from lambdas.audiences.rows.reading import Reading
+from lambdas.objects import ObjectVersion
+from lambdas.tiktok.errors import ConnectorError, NotReady, RetryableError
+
+# Time that must be left to start on a part or on the last step: for the calls, with time-outs and retries.
+STEP_SECONDS = 180
+
+
+@dataclass
+class Attempt:
+    """What is done for one object version in one invocation. ``key`` is where the ledger keeps what was done.
+
+    ``is_confirmed`` says that somebody has confirmed what would otherwise be held.
+    """
+
+    ledger: Ledger
+    key: str
+    version: ObjectVersion
+    owner: str
+    seconds_left: Callable[[], float]
+    delivery: Delivery
+    target: Target | None = None
+    reading: Reading | None = None
+    settings: AudienceSettings = field(default_factory=AudienceSettings)
+    is_confirmed: bool = False
+    has_progressed: bool = False
+
+    def record(self, **changes: Any) -> None:
+        """Change the delivery and write it down. Raises ConnectorError."""
+        self.delivery = replace(self.delivery, **changes)
+        self.ledger.save(self.key, self.delivery.to_document(), owner=self.owner)
+
+    def expect_time_for(self, step: str) -> None:
+        """Raises NotReady when too little time is left: what is done is written down, and another run goes on there.
+
+        Raises RetryableError when this run got nowhere, because another would get as far.
+        """
+        if self.seconds_left() >= STEP_SECONDS:
+            return
+        text = f"The function's time is up before {step}"
+        if self.has_progressed:
+            raise NotReady(f"{text}; it goes on there.", wait_seconds=0)
+        raise RetryableError(f"{text}, and nothing was achieved in it.", reason=NotReady.reason)
+
+    def note(self, error: ConnectorError, **changes: Any) -> None:
+        """Write down an error that is about to be raised, if that is possible: it must not be replaced by another."""
+        with suppress(ConnectorError):
+            self.record(last_error=f"{error.reason}: {error}", **changes)
+
+
+@contextmanager
+def held(ledger: Ledger, key: str, *, owner: str, seconds: float) -> Iterator[dict[str, Any]]:
+    """Hold a document of the ledger. Raises NotReady while somebody else holds it."""
+    document = ledger.claim(key, owner=owner, seconds=seconds)
+    try:
+        yield document
+    finally:
+        ledger.release(key, owner=owner)

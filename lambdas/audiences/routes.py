@@ -1,0 +1,163 @@
+"""The two ways by which rows get into an audience: as files that TikTok applies, or streamed in batches."""
+
+from __future__ import annotations
+
+from lambdas.audiences.attempt import Attempt
+from lambdas.audiences.domain import parse_key
+from lambdas.audiences.history import Change, Entry, History
+from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
+from lambdas.audiences.preparation import FILE_LIFETIME_SECONDS, Preparation
+from lambdas.audiences.streaming import Streamer
+from lambdas.contracts import CALCULATE_TYPES
+from lambdas.tiktok.errors import InvalidInput, NotReady
+from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, CustomAudience, MappingAction
+
+# What an audience that is filled by streaming calls itself (API reference section 4).
+STREAMED_AUDIENCE = "Partner"
+# What cannot take a file (section 3.6): an audience of the same name may be one of these.
+_NO_CUSTOMER_FILES = {
+    STREAMED_AUDIENCE,
+    "Lookalike Audience",
+    "Engagement Audience",
+    "App Activity Audience",
+    "Website Audience",
+    "Lead Generation",
+    "Rule Business Account",
+    "Rule ad shop",
+    "Challenge",
+    "Preferred Population",
+}
+_MAPPING_ACTIONS = {Change.APPEND: MappingAction.ADD, Change.REMOVE: MappingAction.DELETE}
+
+
+class FileRoute:
+    """Customer files (API reference section 3), on behalf of one object."""
+
+    creates_filled = True
+    has_minimum = True
+
+    def __init__(self, api: AudienceApi, preparation: Preparation, attempt: Attempt, clock: Clock) -> None:
+        self._api = api
+        self._preparation = preparation
+        self._attempt = attempt
+        self._clock = clock
+
+    def expect_to_fit(self, audience: CustomAudience, entry: Entry, history: History) -> None:
+        """Raises InvalidInput when the audience cannot take the file, or when the file is held."""
+        if audience.audience_type in _NO_CUSTOMER_FILES:
+            raise InvalidInput(
+                f"The audience {audience.audience_id} of this name is of the type {audience.audience_type}, which "
+                "takes no files. Use another audience name.",
+                reason="not_a_customer_file",
+            )
+        held = audience.calculate_type.replace("MAID_", "FIRST_")
+        wanted = _audience_type(entry)
+        if held not in ("", wanted):
+            raise InvalidInput(
+                f"The audience {audience.audience_id} of this name holds {held}, the file holds {wanted}. Use the "
+                "format that it holds, or another audience name.",
+                reason="calculate_type_mismatch",
+            )
+        if entry.change is Change.REPLACE and not self._attempt.is_confirmed:
+            self._expect_no_shrinking(audience, entry, history)
+
+    def make_ready(self, name: str, entry: Entry) -> Entry:
+        """The entry with files that TikTok has, without anybody who is suppressed by now. Raises ConnectorError."""
+        is_fresh = self._clock.now() - entry.uploaded_at <= FILE_LIFETIME_SECONDS
+        if is_fresh and (not entry.change.adds_people or entry.suppression == self._preparation.suppression()):
+            return entry
+        if entry.id == self._attempt.version.id:
+            raise NotReady("The suppression list has changed meanwhile; the file is checked again.", wait_seconds=0)
+        return self._preparation.repeat(entry, self._attempt, name)
+
+    def create(self, name: str, entry: Entry) -> CreatedAudience:
+        """Create the audience from the entry's files. Raises ConnectorError."""
+        settings = self._attempt.settings
+        return self._api.create(
+            name,
+            calculate_type=_audience_type(entry),
+            file_paths=entry.file_paths,
+            retention_in_days=settings.retention_in_days,
+            audience_sub_type=settings.audience_sub_type,
+        )
+
+    def carry_out(self, _name: str, audience_id: str, entry: Entry) -> str:
+        """Apply the entry's files; returns the request id. Raises ConnectorError."""
+        if not entry.file_paths:
+            return ""  # everybody in it is suppressed by now
+        return self._api.update(audience_id, action=Action(entry.change), file_paths=entry.file_paths)
+
+    def delete(self, audience_id: str) -> str:
+        """Delete an audience. Raises ConnectorError."""
+        return self._api.delete(audience_id)
+
+    def _expect_no_shrinking(self, audience: CustomAudience, entry: Entry, history: History) -> None:
+        settings = self._attempt.settings
+        remedy = "Nothing was changed. If that is right, replay it with --confirm; if not, discard it."
+        if settings.min_rows is not None and entry.rows < settings.min_rows:
+            raise InvalidInput(
+                f"The file would replace the audience by {entry.rows:,} rows, fewer than min_rows "
+                f"{settings.min_rows:,} allows. {remedy}",
+                reason="too_few_rows",
+            )
+        size = audience.cover_num or history.known_rows
+        if settings.max_shrink_ratio is not None and entry.rows < size * (1 - settings.max_shrink_ratio):
+            raise InvalidInput(
+                f"The file would replace an audience of {size:,} people by {entry.rows:,} rows, a smaller share than "
+                f"max_shrink_ratio {settings.max_shrink_ratio:g} allows. {remedy}",
+                reason="would_shrink",
+            )
+
+
+class StreamingRoute:
+    """Segment mappings (API reference section 4), on behalf of one object."""
+
+    creates_filled = False
+    has_minimum = False
+
+    def __init__(self, api: Advertiser, streamer: Streamer, preparation: Preparation, attempt: Attempt) -> None:
+        self._api = api
+        self._streamer = streamer
+        self._preparation = preparation
+        self._attempt = attempt
+
+    def expect_to_fit(self, audience: CustomAudience, entry: Entry, _history: History) -> None:
+        """Raises InvalidInput when the audience is of another kind."""
+        if entry.change is not Change.DELETE and audience.audience_type != STREAMED_AUDIENCE:
+            raise InvalidInput(
+                f"The audience {audience.audience_id} of this name is of the type {audience.audience_type}, which "
+                "nothing can be streamed to. Use another audience name, or a file format.",
+                reason="not_a_streaming_audience",
+            )
+
+    def make_ready(self, _name: str, entry: Entry) -> Entry:
+        """The entry itself: it is sent from its object, without anybody who is suppressed by then."""
+        if (
+            entry.id == self._attempt.version.id
+            and entry.change.adds_people
+            and entry.suppression != self._preparation.suppression()
+        ):
+            raise NotReady("The suppression list has changed meanwhile; the file is checked again.", wait_seconds=0)
+        return entry
+
+    def create(self, name: str, _entry: Entry) -> CreatedAudience:
+        """Create an empty audience. Raises ConnectorError."""
+        return self._api.segments.create(name)
+
+    def carry_out(self, name: str, audience_id: str, entry: Entry) -> str:
+        """Stream the entry's rows; returns the last request id. Raises ConnectorError."""
+        action = _MAPPING_ACTIONS[entry.change]
+        if entry.id == self._attempt.version.id:
+            return self._streamer.send_rows(self._attempt, name, audience_id, action)
+        with self._preparation.repeating(entry, self._attempt, name) as repeated:
+            return self._streamer.send_rows(repeated, name, audience_id, action)
+
+    def delete(self, audience_id: str) -> str:
+        """Delete an audience of any kind. Raises ConnectorError."""
+        return self._api.audiences.delete(audience_id)
+
+
+def _audience_type(entry: Entry) -> CalculateType:
+    found = parse_key(entry.version.key, CALCULATE_TYPES).format.audience_type
+    assert found is not None
+    return found

@@ -1,0 +1,50 @@
+"""Everything that decides what a row of a file becomes. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Protocol
+
+from lambdas.audiences.formats import Format
+from lambdas.audiences.rows.file_types import FileType
+from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
+
+# Changes with every release that cleans the same row otherwise.
+_RULES_OF_CLEANING = 1
+
+
+class Suppressed(Protocol):
+    """Who must never be sent again, in one space of identifiers."""
+
+    def positions(self, digests: bytes) -> list[int]:
+        """Which of the packed hashes (32 or 16 bytes each, by the space) are suppressed, counted from 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """How raw identifiers are read, if they are allowed. ``default_country`` is an ISO 3166 code of two letters."""
+
+    allow_raw_identifiers: bool = False
+    email_rule: EmailRule = EmailRule.PLAIN
+    phone_rule: PhoneRule = PhoneRule.PLUS
+    default_country: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read. Where ``suppressed`` has no entry for a space, nobody is suppressed in it."""
+
+    format: Format
+    file_type: FileType = field(default_factory=FileType)
+    rules: RowRules = field(default_factory=RowRules)
+    suppressed: Mapping[IdentifierSpace, Suppressed] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes when the cleaned bytes of a file might; but not with who is suppressed."""
+        decisive = [_RULES_OF_CLEANING, self.format.name, asdict(self.file_type), asdict(self.rules)]
+        return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()[:16]

@@ -1,0 +1,83 @@
+"""What is counted of the rows of a file, and why a row is not sent. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+_LINE_NUMBERS = 100  # kept for each reason
+
+
+class RowReason(StrEnum):
+    """Why a row, or a field of a row, is not sent. Raw values have the reasons of ``identifiers.Reason`` besides."""
+
+    PLAIN_EMAIL = "plain_email"
+    PLAIN_PHONE = "plain_phone"
+    PLAIN_DEVICE_ID = "plain_device_id"
+    NOT_UTF8 = "not_utf8"
+    TOO_LONG = "too_long"
+    SEVERAL_COLUMNS = "several_columns"
+    WRONG_LENGTH = "wrong_length"
+    NOT_HEX = "not_hex"
+    NO_IDENTIFIER = "no_identifier"
+    WRONG_FIELD_COUNT = "wrong_field_count"
+    BAD_QUOTES = "bad_quotes"
+    NOT_JSON = "not_json"
+    NOT_TEXT = "not_text"
+    TOO_MANY_VALUES = "too_many_values"
+    BAD_AUDIENCE_NAME = "bad_audience_name"
+
+
+PLAIN_REASONS = frozenset({RowReason.PLAIN_EMAIL, RowReason.PLAIN_PHONE, RowReason.PLAIN_DEVICE_ID})
+
+
+@dataclass
+class Tally:
+    """What was counted. ``read`` is the number of rows: lines that are neither blank nor the header.
+
+    Every row read is valid, invalid or suppressed. A valid row of which a field had to be left out is ``partial`` too,
+    under the reason of the first such field.
+    """
+
+    read: int = 0
+    valid: int = 0
+    blank: int = 0
+    header: bool = False
+    invalid: dict[str, int] = field(default_factory=dict)
+    invalid_lines: dict[str, list[int]] = field(default_factory=dict)
+    suppressed: int = 0
+    partial: dict[str, int] = field(default_factory=dict)
+    partial_lines: dict[str, list[int]] = field(default_factory=dict)
+
+    @property
+    def invalid_rows(self) -> int:
+        """How many rows are invalid, whatever the reason."""
+        return sum(self.invalid.values())
+
+    @property
+    def partial_rows(self) -> int:
+        """How many valid rows lack a field that they had."""
+        return sum(self.partial.values())
+
+    def accept(self, rows: int, *, suppressed: int = 0) -> None:
+        """Count rows that are sent, but for so many of them that are suppressed."""
+        self.read += rows
+        self.valid += rows - suppressed
+        self.suppressed += suppressed
+
+    def refuse(self, reason: str, line_number: int) -> None:
+        """Count a row that is not sent."""
+        self.read += 1
+        _count(self.invalid, self.invalid_lines, reason, line_number)
+
+    def curtail(self, reason: str, line_number: int) -> None:
+        """Count a row, accepted elsewhere, that is sent without one of its fields."""
+        _count(self.partial, self.partial_lines, reason, line_number)
+
+
+def _count(counts: dict[str, int], lines: dict[str, list[int]], reason: str, line_number: int) -> None:
+    reason = str(reason)
+    counts[reason] = counts.get(reason, 0) + 1
+    kept = lines.setdefault(reason, [])
+    if len(kept) < _LINE_NUMBERS:
+        kept.append(line_number)

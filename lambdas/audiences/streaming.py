@@ -1,0 +1,122 @@
+"""Streams the rows of an object to an audience: in batches, several at a time, from where an earlier attempt got to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from lambdas.audiences.attempt import Attempt
+from lambdas.audiences.ports import ObjectStore, SegmentApi
+from lambdas.audiences.rows.check import clean_part, source_span
+from lambdas.audiences.rows.entries import StreamEntry, parse_entry
+from lambdas.tiktok.errors import TikTokRejected
+from lambdas.tiktok.models import IdSchema, MappingAction
+
+# More bad entries than this are no matter of single entries.
+MOST_REFUSED = 50
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What became of a batch: ``refusal`` is TikTok's answer to the last of the refused lines."""
+
+    request_id: str = ""
+    refused_lines: tuple[int, ...] = ()
+    refusal: TikTokRejected | None = None
+
+
+class Streamer:
+    """Sends for one advertiser in one invocation, with at most ``thread_count`` requests at a time."""
+
+    def __init__(self, api: SegmentApi, objects: ObjectStore, *, thread_count: int) -> None:
+        self._api = api
+        self._objects = objects
+        self._thread_count = thread_count
+
+    def send_rows(self, attempt: Attempt, name: str, audience_id: str, action: MappingAction) -> str:
+        """Send all rows of a checked file that concern an audience. Returns the last request id; raises as ``send``."""
+        assert attempt.delivery.check is not None
+        schema = attempt.delivery.check.id_schema
+        return self.send(attempt, name, audience_id, action, schema, self._entries(attempt, name))
+
+    def send(
+        self,
+        attempt: Attempt,
+        name: str,
+        audience_id: str,
+        action: MappingAction,
+        schema: Sequence[IdSchema],
+        entries: Iterator[StreamEntry],
+    ) -> str:
+        """Send entries, always the same for one ``name``; what was sent is written down after each round of requests.
+
+        A batch that TikTok refuses is halved until the bad entries are found; they are counted by line, and the others
+        are sent. Repeating a batch does no harm. Returns the last request id.
+
+        Raises:
+            TikTokRejected: TikTok refuses more than single entries.
+            ConnectorError: TikTok's other answers.
+        """
+        done = attempt.delivery.streamed.get(name, 0)
+        request_id = ""
+        refusal: TikTokRejected | None = None
+
+        def send(batch: Sequence[StreamEntry]) -> _Sent:
+            return self._send(batch, schema, audience_id, action)
+
+        remaining = islice(entries, done, None)
+        size = self._api.most_entries(schema)
+        pending = iter(lambda: list(islice(remaining, size)), [])
+        with ThreadPoolExecutor(max_workers=self._thread_count) as pool:
+            while batch_round := list(islice(pending, self._thread_count)):
+                attempt.expect_time_for("the next rows")
+                refused = attempt.delivery.refused
+                for sent in pool.map(send, batch_round):
+                    request_id = sent.request_id or request_id
+                    refusal = sent.refusal or refusal
+                    refused = refused.with_lines(sent.refused_lines)
+                done += sum(map(len, batch_round))
+                if refusal and refused.count > min(MOST_REFUSED, done - 1):
+                    # Not a matter of single entries: the audience, the token's rights, the request itself.
+                    raise refusal
+                attempt.record(streamed={**attempt.delivery.streamed, name: done}, refused=refused)
+                attempt.has_progressed = True
+        return request_id
+
+    def _entries(self, attempt: Attempt, name: str) -> Iterator[StreamEntry]:
+        """The entries for one audience, in the order of the file."""
+        assert attempt.target is not None
+        assert attempt.delivery.check is not None
+        assert attempt.reading is not None
+        check, reading = attempt.delivery.check, attempt.reading
+        is_first = name == attempt.target.audience
+        for part in check.parts:
+            with self._objects.read(attempt.version, source_span(part, reading)) as chunks:
+                for block in clean_part(chunks, part, check, reading):
+                    for line in block.splitlines():
+                        entry = parse_entry(line)
+                        if is_first or name in entry.audiences:
+                            yield entry
+
+    def _send(
+        self, batch: Sequence[StreamEntry], schema: Sequence[IdSchema], audience_id: str, action: MappingAction
+    ) -> _Sent:
+        """Send a batch, or its halves when TikTok refuses it, unless too much of it is refused."""
+        sent = _Sent()
+        halves = [batch]
+        while halves:
+            half = halves.pop()
+            try:
+                request_id = self._api.map(action, schema, [entry.identifiers for entry in half], audience_id)
+                sent = replace(sent, request_id=request_id)
+            except TikTokRejected as refusal:
+                if len(half) > 1:
+                    middle = len(half) // 2
+                    halves += [half[middle:], half[:middle]]
+                    continue
+                sent = replace(sent, refused_lines=(*sent.refused_lines, half[0].line), refusal=refusal)
+                if len(sent.refused_lines) > MOST_REFUSED:
+                    raise
+        return sent

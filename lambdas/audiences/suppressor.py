@@ -1,0 +1,168 @@
+"""Puts the identifiers of a file on the suppression list, and takes them out of every audience.
+
+First the list, then the audiences, each in a turn of its own. Whoever adds people to an audience registers its name
+before reading the list, and reads the list again in its turn: so either it leaves these identifiers out, or its
+audience is found here, and they are removed after it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+
+from lambdas.audiences.attempt import Attempt
+from lambdas.audiences.audience_writer import Turn
+from lambdas.audiences.delivery import Applied
+from lambdas.audiences.history import Change, Entry
+from lambdas.audiences.ports import ObjectStore, Registry, SuppressionList
+from lambdas.audiences.routes import STREAMED_AUDIENCE
+from lambdas.audiences.rows.check import clean_part, source_span
+from lambdas.audiences.rows.entries import StreamEntry
+from lambdas.audiences.tools import Tools
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.tiktok.models import Action, CalculateType, CustomAudience, IdSchema, MappingAction
+
+# Which customer files can hold identifiers of a space; the column's name where there are several.
+_TYPES = {
+    IdentifierSpace.EMAIL_SHA256: {"EMAIL_SHA256"},
+    IdentifierSpace.PHONE_SHA256: {"PHONE_SHA256"},
+    IdentifierSpace.DEVICE_SHA256: {"IDFA_SHA256", "GAID_SHA256", "FIRST_SHA256", "MAID_SHA256"},
+    IdentifierSpace.DEVICE_MD5: {"IDFA_MD5", "GAID_MD5", "FIRST_MD5", "MAID_MD5"},
+}
+_COLUMNS = {
+    IdentifierSpace.EMAIL_SHA256: "email_SHA256",
+    IdentifierSpace.PHONE_SHA256: "phone_SHA256",
+    IdentifierSpace.DEVICE_SHA256: "MAID_SHA256",
+    IdentifierSpace.DEVICE_MD5: "MAID_MD5",
+}
+# A device id may be in either slot of a person.
+_SCHEMAS = {
+    IdentifierSpace.EMAIL_SHA256: (IdSchema.EMAIL_SHA256,),
+    IdentifierSpace.PHONE_SHA256: (IdSchema.PHONE_SHA256,),
+    IdentifierSpace.DEVICE_SHA256: (IdSchema.IDFA_SHA256, IdSchema.AAID_SHA256),
+    IdentifierSpace.DEVICE_MD5: (IdSchema.IDFA_MD5, IdSchema.AAID_MD5),
+}
+
+
+class Suppressor:
+    """Works through the audiences that the registry names."""
+
+    def __init__(self, suppressions: SuppressionList, registry: Registry, objects: ObjectStore) -> None:
+        self._suppressions = suppressions
+        self._registry = registry
+        self._objects = objects
+
+    def suppress(self, attempt: Attempt, advertisers: Sequence[Tools]) -> None:
+        """Check a suppression file, list its identifiers, and remove them. Goes on where an earlier attempt got to.
+
+        Raises:
+            InvalidInput: the file is refused.
+            NotReady: the time is up, or an audience or the list is being changed by others.
+            ConnectorError: TikTok's answers.
+        """
+        advertisers[0].preparation.check(attempt)
+        assert attempt.target is not None
+        space = attempt.target.format.space
+        assert space is not None
+        assert attempt.delivery.check is not None
+        count = sum(part.bytes for part in attempt.delivery.check.parts) // (2 * space.digest_bytes + 1)
+        digests = io.BufferedReader(_Stream(self._digests(attempt)))
+        self._suppressions.add(attempt.version, space, digests, count)
+        for tools in advertisers:
+            self._remove_everywhere(tools, attempt, space)
+
+    def _remove_everywhere(self, tools: Tools, attempt: Attempt, space: IdentifierSpace) -> None:
+        listing = tools.api.audiences.list_audiences()
+        advertiser_id = tools.writer.advertiser_id
+        done = {applied.audience for applied in attempt.delivery.applied if applied.advertiser_id == advertiser_id}
+        for name in self._registry.names(advertiser_id):
+            listed = [audience for audience in listing.audiences if audience.name == name and audience.is_creator]
+            if name in done or (listed and not any(_can_hold(audience, space) for audience in listed)):
+                continue
+            attempt.expect_time_for(f"the audience {name}")
+            with tools.writer.turn(name, attempt.version.id) as turn:
+                audience = tools.writer.find(turn, listing)
+                if audience is not None and _can_hold(audience, space):
+                    applied = self._remove_from(audience, turn, tools, attempt, space)
+                    attempt.record(applied=(*attempt.delivery.applied, applied))
+                    attempt.has_progressed = True
+
+    def _remove_from(
+        self, audience: CustomAudience, turn: Turn, tools: Tools, attempt: Attempt, space: IdentifierSpace
+    ) -> Applied:
+        if audience.audience_type == STREAMED_AUDIENCE:
+            schema = _SCHEMAS[space]
+            label = f"{tools.writer.advertiser_id}/{turn.name}"
+            request_id = tools.streamer.send(
+                attempt,
+                label,
+                audience.audience_id,
+                MappingAction.DELETE,
+                schema,
+                self._entries(attempt, len(schema)),
+            )
+            return Applied(
+                turn.name, audience.audience_id, Change.REMOVE, request_id, advertiser_id=tools.writer.advertiser_id
+            )
+        has_columns = audience.calculate_type == CalculateType.MULTIPLE_TYPES
+        file_paths = tools.preparation.upload_as(
+            attempt,
+            CalculateType(audience.calculate_type),
+            f"{_COLUMNS[space]}\n".encode() if has_columns else b"",
+            tools.writer.advertiser_id,
+        )
+        request_id = tools.api.audiences.update(audience.audience_id, action=Action.REMOVE, file_paths=file_paths)
+        assert attempt.delivery.check is not None
+        entry = Entry(attempt.version, Change.REMOVE, rows=attempt.delivery.check.tally.valid)
+        return tools.writer.removed(turn, audience, entry, request_id)
+
+    def _digests(self, attempt: Attempt) -> Iterator[bytes]:
+        for rows in self._rows(attempt):
+            yield bytes.fromhex(rows.decode())
+
+    def _entries(self, attempt: Attempt, slots: int) -> Iterator[StreamEntry]:
+        number = 0
+        for rows in self._rows(attempt):
+            for row in rows.decode().split():
+                number += 1
+                yield StreamEntry(number, (row,) * slots, ())
+
+    def _rows(self, attempt: Attempt) -> Iterator[bytes]:
+        check, reading = attempt.delivery.check, attempt.reading
+        assert check is not None
+        assert reading is not None
+        for part in check.parts:
+            with self._objects.read(attempt.version, source_span(part, reading)) as chunks:
+                yield from clean_part(chunks, part, check, reading)
+
+
+class _Stream(io.RawIOBase):
+    """Bytes that are made as they are read."""
+
+    def __init__(self, source: Iterator[bytes]) -> None:
+        self._source = source
+        self._left = b""
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Fill a buffer as far as what is there goes."""
+        while not self._left:
+            following = next(self._source, None)
+            if following is None:
+                return 0
+            self._left = following
+        count = min(len(buffer), len(self._left))
+        buffer[:count], self._left = self._left[:count], self._left[count:]
+        return count
+
+
+def _can_hold(audience: CustomAudience, space: IdentifierSpace) -> bool:
+    """Whether identifiers of a space can be in an audience; all kinds can in one that is streamed or has columns."""
+    return (
+        audience.audience_type == STREAMED_AUDIENCE
+        or audience.calculate_type == CalculateType.MULTIPLE_TYPES
+        or audience.calculate_type in _TYPES[space]
+    )
