@@ -15,9 +15,9 @@ from cli.terminal import console, count, printable, table
 from lambdas.audiences.delivery import rows_summary
 from lambdas.audiences.domain import parse_key, parse_object, refusal
 from lambdas.audiences.formats import FORMATS
-from lambdas.audiences.reading import Reading, RowRules
-from lambdas.audiences.rows import FileCheck, check_file
-from lambdas.audiences.tally import Tally
+from lambdas.audiences.rows.check import FileCheck, check_file
+from lambdas.audiences.rows.reading import Reading, RowRules
+from lambdas.audiences.rows.tally import Tally
 from lambdas.contracts import AUDIENCES_PREFIX, CALCULATE_TYPES
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.identifiers.phones import is_known_country
