@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from lambdas.audiences import handler
 from lambdas.audiences.attempt import STEP_SECONDS
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of, slots_digest
 from test.support.crashes import Tripwire
+from test.support.memory_ledger import MemoryLedger, MemoryRegistry, Table
 from test.support.pipeline import Pipeline
 
 HISTORIES = 200
@@ -109,10 +111,12 @@ def play(history: History, pipeline: Pipeline) -> None:
 
 @pytest.mark.parametrize("seed", range(SEED, SEED + HISTORIES))
 def test_the_membership_is_that_of_the_order_of_arrival(
-    new_pipeline: Callable[..., Pipeline], tiktok: EmulatorServer, seed: int
+    new_pipeline: Callable[..., Pipeline], tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
+    monkeypatch.setattr(handler, "DynamoLedger", MemoryLedger)
+    monkeypatch.setattr(handler, "DynamoRegistry", MemoryRegistry)
     tiktok.tell("settings", {"minimum_audience_size": 0})
-    pipeline = new_pipeline(minimum_size=0, thread_count=1, function_seconds=STEP_SECONDS + 60)
+    pipeline = new_pipeline(minimum_size=0, thread_count=1, function_seconds=STEP_SECONDS + 60, dynamodb=Table())
     history = History(seed)
     random.seed(seed)  # the function spreads its retries
 

@@ -140,6 +140,7 @@ class Pipeline:
         read_seconds: float = 30,
         minimum_size: int = MINIMUM_AUDIENCE_SIZE,
         function_seconds: float = FUNCTION_SECONDS,
+        dynamodb: Any = None,
         **settings: Any,
     ) -> None:
         self.emulator = emulator
@@ -149,13 +150,7 @@ class Pipeline:
         self.s3 = boto3.client("s3", region_name=REGION)
         self.s3.create_bucket(Bucket=BUCKET)
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        self.dynamodb = boto3.client("dynamodb", region_name=REGION)
-        self.dynamodb.create_table(
-            TableName=TABLE,
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
+        self.dynamodb = dynamodb or _new_table()
         self.secrets = boto3.client("secretsmanager", region_name=REGION)
         self.secrets.create_secret(Name=SECRET, SecretString="{}")
         self.put_credentials(emulator.access_token, emulator.advertiser_id)
@@ -302,3 +297,14 @@ class Pipeline:
             aws_client=lambda name: WiredClient(clients[name], self.wire),
             minimum_size=self._minimum_size,
         )
+
+
+def _new_table() -> Any:
+    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb.create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    return dynamodb
