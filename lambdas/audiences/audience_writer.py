@@ -101,11 +101,9 @@ class AudienceWriter:
             done = turn.history.find(entry.id)
             if done and done.is_applied:
                 # By an attempt that died before it could say so.
-                at_risk = route.has_minimum and self._is_at_risk(turn, entry, audience.cover_num if audience else 0)
-                action = _action(turn, entry, audience_id)
-                return self._applied(turn, audience_id, action, done.request_id, is_at_risk=at_risk)
+                return self._told(turn, audience_id, done)
             if turn.history.is_superseded(entry):
-                return self._applied(turn, audience_id, SUPERSEDED, "")
+                return Applied(name, audience_id or "", SUPERSEDED, "", advertiser_id=self.advertiser_id)
             if turn.history.is_too_late(entry):
                 raise InvalidInput(
                     "Newer files of this audience, which this one would undo, are no longer remembered. Upload the "
@@ -118,7 +116,8 @@ class AudienceWriter:
                 turn.save()
                 raise InvalidInput(
                     "TikTok has no audience of this name, so nobody can be removed from it, and a remove creates none. "
-                    "Is the name right? If a file for it is still to come, replay this one after it.",
+                    "Is the name right? If it is, nothing is left to do: a file that arrived earlier than this one and "
+                    "is still to be delivered will be followed by it.",
                     reason="audience_missing",
                 )
             return self._carry_out_new(turn, audience, audience_id, entry, route)
@@ -126,10 +125,8 @@ class AudienceWriter:
     def reopen(self, name: str, entry_id: str) -> None:
         """TikTok did not carry out a change after all: a replay is to try it again. Raises ConnectorError."""
         with self.turn(name, entry_id) as turn:
-            entry = turn.history.find(entry_id)
-            if entry is not None:
-                turn.history = turn.history.with_entry(replace(entry, applied_at=0.0, request_id=""))
-                turn.save()
+            turn.history = turn.history.with_undone(entry_id)
+            turn.save()
 
     @contextmanager
     def turn(self, name: str, owner: str) -> Iterator[Turn]:
@@ -204,14 +201,14 @@ class AudienceWriter:
         while turn.history.pending:
             entry = _entry(turn.history, turn.history.pending[0])
             if own.change.is_fresh_start and own.order > entry.order:
-                # Ours makes it irrelevant; it stays written down until ours is.
-                turn.history = replace(turn.history, pending=())
-                break
+                break  # Ours makes it irrelevant.
             if entry.id == own.id:
                 # Ours may have been prepared anew since.
-                entry = replace(own, applied_at=entry.applied_at)
+                entry = replace(
+                    entry, file_paths=own.file_paths, uploaded_at=own.uploaded_at, suppression=own.suppression
+                )
             try:
-                audience_id, _ = self._step(turn, audience_id, route.make_ready(turn.name, entry), route)
+                audience_id = self._step(turn, audience_id, route.make_ready(turn.name, entry), route)
             except RejectedError:
                 if entry.id == own.id or entry.is_applied:
                     raise
@@ -228,49 +225,50 @@ class AudienceWriter:
             # Before anything is changed: what would have to be done again must be there.
             plan = plan.with_entry(route.make_ready(turn.name, _entry(plan, entry_id)))
         size = audience.cover_num if audience else 0
-        exists = audience_id is not None
-        at_risk = (exists and route.has_minimum) and any(
-            self._is_at_risk(turn, _entry(plan, entry_id), size) for entry_id in plan.pending
+        # A create is carried out whatever its size.
+        changes = [_entry(plan, entry_id) for entry_id in plan.pending[audience_id is None :]]
+        at_risk = any(
+            route.has_minimum(change) and self._is_at_risk(turn, change, size if audience_id else 0)
+            for change in changes
         )
+        plan = plan.with_entry(replace(_entry(plan, own.id), is_at_risk=at_risk, size=size))
         before, turn.history = turn.history, plan
         turn.save()
-        request_id = ""
         try:
             while turn.history.pending:
                 entry = _entry(turn.history, turn.history.pending[0])
-                audience_id, made_by = self._step(turn, audience_id, entry, route)
-                request_id = made_by if entry.id == own.id else request_id
+                audience_id = self._step(turn, audience_id, entry, route)
         except (RejectedError, FileExpired):
             if turn.history.pending[:1] == (own.id,):
                 # Nothing was done: another attempt plans anew.
                 turn.history = before.without(own.id)
                 turn.save()
             raise
-        return self._applied(
-            turn,
-            audience_id,
-            _action(turn, own, audience_id),
-            request_id,
-            repeated=plan.pending[1:],
-            is_at_risk=at_risk,
-            size=size,
-        )
+        return replace(self._told(turn, audience_id, _entry(turn.history, own.id)), repeated=plan.pending[1:])
 
     def removed(self, turn: Turn, audience: CustomAudience, entry: Entry, request_id: str) -> Applied:
         """What is to be told of a remove that the history does not hold, because everything heeds it from now on."""
         at_risk = self._is_at_risk(turn, entry, audience.cover_num)
-        return self._applied(
-            turn, audience.audience_id, entry.change, request_id, is_at_risk=at_risk, size=audience.cover_num
-        )
+        done = replace(entry, request_id=request_id, is_at_risk=at_risk, size=audience.cover_num)
+        return self._told(turn, audience.audience_id, done)
 
     def _is_at_risk(self, turn: Turn, entry: Entry, size: int) -> bool:
         return turn.history.is_at_risk(entry, size, now=self._clock.now(), minimum=self._minimum_size)
 
-    def _applied(self, turn: Turn, audience_id: str | None, action: str, request_id: str, **told: Any) -> Applied:
-        return Applied(turn.name, audience_id or "", action, request_id, advertiser_id=self.advertiser_id, **told)
+    def _told(self, turn: Turn, audience_id: str | None, done: Entry) -> Applied:
+        created = audience_id is not None and turn.known.get("created_for") == done.id
+        return Applied(
+            turn.name,
+            audience_id or "",
+            CREATED if created else done.change,
+            done.request_id,
+            is_at_risk=done.is_at_risk,
+            size=done.size,
+            advertiser_id=self.advertiser_id,
+        )
 
-    def _step(self, turn: Turn, audience_id: str | None, entry: Entry, route: Route) -> tuple[str | None, str]:
-        """Carry out the next pending change, and write that down."""
+    def _step(self, turn: Turn, audience_id: str | None, entry: Entry, route: Route) -> str | None:
+        """Carry out the next pending change, and write that down. Returns the id of the audience that there is then."""
         request_id = ""
         if entry.change is Change.DELETE:
             if audience_id is not None:
@@ -283,7 +281,7 @@ class AudienceWriter:
             audience_id, request_id = self._create(turn, entry, route)
         turn.history = turn.history.with_done(replace(entry, applied_at=self._clock.now(), request_id=request_id))
         turn.save()
-        return audience_id, request_id
+        return audience_id
 
     def _carry_out(self, audience_id: str, turn: Turn, entry: Entry, route: Route) -> str:
         try:
@@ -308,7 +306,7 @@ class AudienceWriter:
             raise
         else:
             turn.remember(audience_id=created.audience_id, created_for=entry.id)
-            if route.creates_filled:
+            if route.creates_filled(entry):
                 return created.audience_id, created.request_id
             return created.audience_id, self._carry_out(created.audience_id, turn, entry, route)
         audience = self.find(turn)
@@ -327,11 +325,6 @@ class AudienceWriter:
             f"The last answer: {announced['answer']}",
             wait_seconds=remaining + random.uniform(1, 5),  # noqa: S311 - spreads retries
         )
-
-
-def _action(turn: Turn, entry: Entry, audience_id: str | None) -> str:
-    """What a receipt says that an object did."""
-    return CREATED if audience_id is not None and turn.known.get("created_for") == entry.id else entry.change
 
 
 def _entry(history: History, entry_id: str) -> Entry:

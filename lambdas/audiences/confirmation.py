@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Applied
-from lambdas.audiences.history import FOLLOWS_SECONDS
+from lambdas.audiences.history import FOLLOWS_SECONDS, Change
 from lambdas.audiences.ports import Clock
 from lambdas.tiktok.errors import InvalidInput, Unconfirmed
 from lambdas.tiktok.models import AudienceOutcome
@@ -61,16 +61,28 @@ class Confirmation:
         outcome = self._find_outcome(applied)
         if outcome is None:
             return replace(applied, confirmed_by="the audience is gone")
-        if outcome.error:
+        if applied.since is None:
+            # The first look, right after the change: an error that shows already is of an older one.
+            return replace(applied, since=outcome.latest, error_before=outcome.error)
+        is_over = age_seconds > FOLLOWS_SECONDS
+        error = outcome.error if is_over or outcome.error != applied.error_before else ""
+        if complaint := outcome.complaint or error:
             self._reopen(applied)
             raise InvalidInput(
                 f"TikTok did not carry out the {applied.action} on the audience {applied.audience} "
-                f"({applied.audience_id}), and the people are still in it. TikTok says: {outcome.error[:200]}. "
+                f"({applied.audience_id}), and the people are still in it. TikTok says: {complaint[:200]}. "
                 "Delete the audience, or replace it by a list of at least 1,000 people.",
                 reason=_NOT_CARRIED_OUT,
             )
-        if applied.size and outcome.size != applied.size:
+        if _shows(applied, outcome.size):
             return replace(applied, confirmed_by="size")
-        if age_seconds > FOLLOWS_SECONDS:
-            return replace(applied, confirmed_by="time")
-        return replace(applied, since=outcome.latest if applied.since is None else applied.since)
+        return replace(applied, confirmed_by="time") if is_over else applied
+
+
+def _shows(applied: Applied, size: int) -> bool:
+    """Whether the size can only have come about by the change."""
+    if not applied.size:
+        return False
+    if applied.action == Change.REMOVE:
+        return size < applied.size
+    return applied.action == Change.REPLACE and size != applied.size

@@ -55,7 +55,8 @@ class Applied:
 
     ``action`` is a change, ``CREATE`` or ``SUPERSEDED``. ``repeated`` are the ids of newer objects that were applied
     again after this one. ``is_at_risk`` says that TikTok may not carry it out; ``size`` is how many people TikTok
-    showed before, ``since`` TikTok's own time of the change, and ``confirmed_by`` what told that it was carried out.
+    showed before, ``since`` TikTok's own time of the change, ``error_before`` the error that TikTok showed then, and
+    ``confirmed_by`` what told that it was carried out.
     """
 
     audience: str
@@ -67,6 +68,7 @@ class Applied:
     size: int = 0
     advertiser_id: str = ""
     since: str | None = None
+    error_before: str = ""
     confirmed_by: str = ""
 
     @property

@@ -58,7 +58,8 @@ class Entry:
     ``file_paths`` are TikTok's receipts for the uploaded rows, from ``uploaded_at`` (seconds since the epoch) on; on
     the streaming route there are none. ``suppression`` is the revision of the suppression list that was left out of the
     rows. ``applied_at`` (seconds since the epoch) is 0 until the change was carried out, ``request_id`` says by which
-    call. ``plan`` is the number of the last plan that it is or was a part of.
+    call. ``plan`` is the number of the last plan that it is or was a part of. ``is_at_risk`` says that TikTok may not
+    carry out this change, or one that had to be repeated for it; it showed ``size`` people before.
     """
 
     version: ObjectVersion
@@ -70,6 +71,8 @@ class Entry:
     applied_at: float = 0.0
     request_id: str = ""
     plan: int = 0
+    is_at_risk: bool = False
+    size: int = 0
 
     @property
     def id(self) -> str:
@@ -86,6 +89,10 @@ class Entry:
         """Where the change belongs."""
         sequencer = self.version.sequencer.rjust(_SEQUENCER_DIGITS, "0")
         return (self.version.arrived_at, _RANKS[self.change], sequencer, self.id)
+
+    def prepared_as(self, other: Entry) -> Self:
+        """The same change with rows that were prepared once more."""
+        return replace(self, file_paths=other.file_paths, uploaded_at=other.uploaded_at, suppression=other.suppression)
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -166,10 +173,14 @@ class History:
     @property
     def known_rows(self) -> int:
         """The most people that the audience can have by what is remembered of it."""
-        return sum(entry.rows for entry in self.entries if entry.is_applied and entry.change is not Change.REMOVE)
+        rows = 0
+        for entry in self.entries:
+            if entry.is_applied and entry.change is not Change.REMOVE:
+                rows = entry.rows if entry.change.is_fresh_start else rows + entry.rows
+        return rows
 
     def with_new(self, entry: Entry) -> History:
-        """Plan a change: itself, and then whatever newer it would undo. Nothing else may be pending."""
+        """Plan a change: itself, and then whatever newer it would undo. What is pending is forgotten."""
         newer = [other for other in self.entries if other.order > entry.order and other.id != entry.id]
         repeated = list(newer)
         if not entry.change.is_fresh_start:
@@ -187,11 +198,20 @@ class History:
         return replace(self, entries=tuple(sorted([*kept, entry], key=lambda each: each.order)))
 
     def with_done(self, entry: Entry) -> History:
-        """The next pending change was carried out, at ``applied_at``. A fresh start makes what is older irrelevant."""
-        entries = self.with_entry(entry).entries
-        if entry.change.is_fresh_start:
-            entries = tuple(other for other in entries if other.order >= entry.order)
-        return replace(self, entries=entries, pending=self.pending[1:])._within_memory()
+        """The next pending change was carried out, at ``applied_at``.
+
+        What is older than a fresh start is kept: it matters again if TikTok does not carry that out after all.
+        """
+        return replace(self.with_entry(entry), pending=self.pending[1:])._within_memory()
+
+    def with_undone(self, entry_id: str) -> History:
+        """A change was not carried out after all. Nobody who was to be removed may come back with a late file."""
+        entry = self.find(entry_id)
+        if entry is None:
+            return self
+        if entry.change is Change.REMOVE:
+            return self.with_entry(replace(entry, applied_at=0.0, request_id=""))
+        return self.without(entry_id)
 
     def without(self, entry_id: str) -> History:
         """As if an object had never come."""

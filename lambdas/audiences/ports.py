@@ -177,8 +177,13 @@ class Advertiser(Protocol):
 class Route(Protocol):
     """How rows get into audiences, on behalf of one object. All raise ConnectorError."""
 
-    creates_filled: bool
-    has_minimum: bool  # whether TikTok does not carry out what would leave too few people
+    def creates_filled(self, entry: Entry, /) -> bool:
+        """Whether an audience is created from the entry's rows, rather than empty."""
+        ...
+
+    def has_minimum(self, entry: Entry, /) -> bool:
+        """Whether TikTok does not carry out a change that would leave too few people."""
+        ...
 
     def expect_to_fit(self, audience: CustomAudience, entry: Entry, history: History, /) -> None:
         """Raises InvalidInput when the audience must not have the change."""
@@ -189,7 +194,7 @@ class Route(Protocol):
         ...
 
     def create(self, name: str, entry: Entry, /) -> CreatedAudience:
-        """Create an audience, with the entry's rows in it if it ``creates_filled``."""
+        """Create an audience, with the entry's rows in it if ``creates_filled``."""
         ...
 
     def carry_out(self, name: str, audience_id: str, entry: Entry, /) -> str:

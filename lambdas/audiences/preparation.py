@@ -99,24 +99,29 @@ class Preparation:
         )
 
     def repeat(self, entry: Entry, owner: Attempt, audience: str) -> Entry:
-        """Upload the rows of an object once more, without who is suppressed by now. Raises as ``prepare``."""
+        """Upload the rows of an object once more, without who is suppressed by now. Raises as ``prepare``.
+
+        Without ``uploaded_at``, what was uploaded for the same plan before does not count either: TikTok has lost it.
+        """
         with self.repeating(entry, owner, audience) as attempt:
+            if not entry.uploaded_at:
+                attempt.record(uploads=())
             self._upload(attempt)
-            return replace(
-                entry,
-                file_paths=tuple(part.file_path for part in attempt.delivery.uploads),
-                uploaded_at=attempt.delivery.uploaded_at,
-                suppression=attempt.delivery.suppression,
-            )
+            return entry.prepared_as(self.entry(attempt))
 
     def upload_as(
-        self, owner: Attempt, upload_type: CalculateType, first_line: bytes, advertiser_id: str
+        self, owner: Attempt, upload_type: CalculateType, first_line: bytes, advertiser_id: str, *, anew: bool
     ) -> tuple[str, ...]:
-        """Upload the rows of a checked file as another type; returns the file_paths. Raises as ``prepare``."""
+        """Upload the rows of a checked file as another type; returns the file_paths. Raises as ``prepare``.
+
+        ``anew``: what was uploaded before does not count, because TikTok has lost it.
+        """
         assert owner.target is not None
         key = f"{owner.version.id} as {upload_type} for {advertiser_id}"
         with self._attempt(key, owner.version, owner.target, owner) as attempt:
             self._check(attempt)
+            if anew:
+                attempt.record(uploads=())
             self._upload(attempt, upload_type, first_line)
             return tuple(part.file_path for part in attempt.delivery.uploads)
 

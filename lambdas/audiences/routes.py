@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.domain import parse_key
+from lambdas.audiences.formats import Route as RouteName
 from lambdas.audiences.history import Change, Entry, History
 from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
 from lambdas.audiences.preparation import FILE_LIFETIME_SECONDS, Preparation
@@ -33,14 +34,19 @@ _MAPPING_ACTIONS = {Change.APPEND: MappingAction.ADD, Change.REMOVE: MappingActi
 class FileRoute:
     """Customer files (API reference section 3), on behalf of one object."""
 
-    creates_filled = True
-    has_minimum = True
-
     def __init__(self, api: AudienceApi, preparation: Preparation, attempt: Attempt, clock: Clock) -> None:
         self._api = api
         self._preparation = preparation
         self._attempt = attempt
         self._clock = clock
+
+    def creates_filled(self, _entry: Entry) -> bool:
+        """A customer-file audience is created from files."""
+        return True
+
+    def has_minimum(self, _entry: Entry) -> bool:
+        """Below 1,000 people nothing is carried out (section 3.5)."""
+        return True
 
     def expect_to_fit(self, audience: CustomAudience, entry: Entry, history: History) -> None:
         """Raises InvalidInput when the audience cannot take the file, or when the file is held."""
@@ -112,14 +118,19 @@ class FileRoute:
 class StreamingRoute:
     """Segment mappings (API reference section 4), on behalf of one object."""
 
-    creates_filled = False
-    has_minimum = False
-
     def __init__(self, api: Advertiser, streamer: Streamer, preparation: Preparation, attempt: Attempt) -> None:
         self._api = api
         self._streamer = streamer
         self._preparation = preparation
         self._attempt = attempt
+
+    def creates_filled(self, _entry: Entry) -> bool:
+        """A streaming audience is created empty."""
+        return False
+
+    def has_minimum(self, _entry: Entry) -> bool:
+        """Entries are deleted however few are left."""
+        return False
 
     def expect_to_fit(self, audience: CustomAudience, entry: Entry, _history: History) -> None:
         """Raises InvalidInput when the audience is of another kind."""
@@ -152,9 +163,45 @@ class StreamingRoute:
         with self._preparation.repeating(entry, self._attempt, name) as repeated:
             return self._streamer.send_rows(repeated, name, audience_id, action)
 
+
+class Routes:
+    """Both routes: an audience that was deleted and made anew may have changes of either in its history."""
+
+    def __init__(self, files: FileRoute, streaming: StreamingRoute) -> None:
+        self._files = files
+        self._streaming = streaming
+
+    def creates_filled(self, entry: Entry) -> bool:
+        """As the entry's route has it."""
+        return self._of(entry).creates_filled(entry)
+
+    def has_minimum(self, entry: Entry) -> bool:
+        """As the entry's route has it."""
+        return self._of(entry).has_minimum(entry)
+
+    def expect_to_fit(self, audience: CustomAudience, entry: Entry, history: History) -> None:
+        """Raises InvalidInput when the audience must not have the change."""
+        self._of(entry).expect_to_fit(audience, entry, history)
+
+    def make_ready(self, name: str, entry: Entry) -> Entry:
+        """The entry in a form that can be carried out now. Raises ConnectorError."""
+        return self._of(entry).make_ready(name, entry)
+
+    def create(self, name: str, entry: Entry) -> CreatedAudience:
+        """Create an audience for the entry. Raises ConnectorError."""
+        return self._of(entry).create(name, entry)
+
+    def carry_out(self, name: str, audience_id: str, entry: Entry) -> str:
+        """Carry out the entry's change; returns the request id. Raises ConnectorError."""
+        return self._of(entry).carry_out(name, audience_id, entry)
+
     def delete(self, audience_id: str) -> str:
-        """Delete an audience of any kind. Raises ConnectorError."""
-        return self._api.audiences.delete(audience_id)
+        """Delete an audience of any kind; returns the request id. Raises ConnectorError."""
+        return self._files.delete(audience_id)
+
+    def _of(self, entry: Entry) -> FileRoute | StreamingRoute:
+        target = parse_key(entry.version.key, CALCULATE_TYPES)
+        return self._streaming if target.format.route is RouteName.STREAMING else self._files
 
 
 def _audience_type(entry: Entry) -> CalculateType:

@@ -208,13 +208,13 @@ class Activation:
     def _apply(self, attempt: Attempt, target: Target, tools: Tools) -> None:
         if not target.deletes_audience:
             tools.preparation.prepare(attempt)
-        route = tools.route(attempt, target.format.route)
+        routes = tools.routes(attempt)
         check = attempt.delivery.check
         for name in dict.fromkeys((target.audience, *(check.audiences if check else ()))):
             if any(applied.audience == name for applied in attempt.delivery.applied):
                 continue
             try:
-                applied = tools.writer.apply(name, tools.preparation.entry(attempt), route)
+                applied = tools.writer.apply(name, tools.preparation.entry(attempt), routes)
             except FileExpired as error:
                 attempt.record(uploads=())
                 raise FileExpired(f"{error} All parts are uploaded again.") from None

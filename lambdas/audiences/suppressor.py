@@ -20,6 +20,7 @@ from lambdas.audiences.rows.check import clean_part, source_span
 from lambdas.audiences.rows.entries import StreamEntry
 from lambdas.audiences.tools import Tools
 from lambdas.identifiers.models import IdentifierSpace
+from lambdas.tiktok.errors import FileExpired
 from lambdas.tiktok.models import Action, CalculateType, CustomAudience, IdSchema, MappingAction
 
 # Which customer files can hold identifiers of a space; the column's name where there are several.
@@ -72,10 +73,13 @@ class Suppressor:
             self._remove_everywhere(tools, attempt, space)
 
     def _remove_everywhere(self, tools: Tools, attempt: Attempt, space: IdentifierSpace) -> None:
-        listing = tools.api.audiences.list_audiences()
         advertiser_id = tools.writer.advertiser_id
+        names = self._registry.names(advertiser_id)
+        if not names:
+            return
+        listing = tools.api.audiences.list_audiences()
         done = {applied.audience for applied in attempt.delivery.applied if applied.advertiser_id == advertiser_id}
-        for name in self._registry.names(advertiser_id):
+        for name in names:
             listed = [audience for audience in listing.audiences if audience.name == name and audience.is_creator]
             if name in done or (listed and not any(_can_hold(audience, space) for audience in listed)):
                 continue
@@ -104,17 +108,26 @@ class Suppressor:
             return Applied(
                 turn.name, audience.audience_id, Change.REMOVE, request_id, advertiser_id=tools.writer.advertiser_id
             )
+        try:
+            request_id = self._apply(audience, tools, attempt, space, anew=False)
+        except FileExpired:
+            request_id = self._apply(audience, tools, attempt, space, anew=True)
+        assert attempt.delivery.check is not None
+        entry = Entry(attempt.version, Change.REMOVE, rows=attempt.delivery.check.tally.valid)
+        return tools.writer.removed(turn, audience, entry, request_id)
+
+    def _apply(
+        self, audience: CustomAudience, tools: Tools, attempt: Attempt, space: IdentifierSpace, *, anew: bool
+    ) -> str:
         has_columns = audience.calculate_type == CalculateType.MULTIPLE_TYPES
         file_paths = tools.preparation.upload_as(
             attempt,
             CalculateType(audience.calculate_type),
             f"{_COLUMNS[space]}\n".encode() if has_columns else b"",
             tools.writer.advertiser_id,
+            anew=anew,
         )
-        request_id = tools.api.audiences.update(audience.audience_id, action=Action.REMOVE, file_paths=file_paths)
-        assert attempt.delivery.check is not None
-        entry = Entry(attempt.version, Change.REMOVE, rows=attempt.delivery.check.tally.valid)
-        return tools.writer.removed(turn, audience, entry, request_id)
+        return tools.api.audiences.update(audience.audience_id, action=Action.REMOVE, file_paths=file_paths)
 
     def _digests(self, attempt: Attempt) -> Iterator[bytes]:
         for rows in self._rows(attempt):

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_writer import AudienceWriter
-from lambdas.audiences.formats import Route
 from lambdas.audiences.ports import Advertiser, Clock
 from lambdas.audiences.preparation import Preparation
-from lambdas.audiences.routes import FileRoute, StreamingRoute
+from lambdas.audiences.routes import FileRoute, Routes, StreamingRoute
 from lambdas.audiences.streaming import Streamer
 
 
@@ -23,8 +22,9 @@ class Tools:
     streamer: Streamer
     clock: Clock
 
-    def route(self, attempt: Attempt, route: Route) -> FileRoute | StreamingRoute:
-        """How the rows of an object get into an audience."""
-        if route is Route.STREAMING:
-            return StreamingRoute(self.api, self.streamer, self.preparation, attempt)
-        return FileRoute(self.api.audiences, self.preparation, attempt, self.clock)
+    def routes(self, attempt: Attempt) -> Routes:
+        """How rows get into audiences, on behalf of one object."""
+        return Routes(
+            FileRoute(self.api.audiences, self.preparation, attempt, self.clock),
+            StreamingRoute(self.api, self.streamer, self.preparation, attempt),
+        )

@@ -100,7 +100,7 @@ class AudienceApi:
             if since is not None and _text(row.get("opt_time")) >= since and _text(row.get("msg"))
         ]
         latest = max((_text(row.get("opt_time")) for row in changes), default="")
-        return AudienceOutcome(next(iter(complaints), details.error_msg), details.cover_num, latest)
+        return AudienceOutcome(next(iter(complaints), ""), details.error_msg, details.cover_num, latest)
 
     def _get(self, audience_id: str, *, history_size: int) -> Mapping[str, Any] | None:
         query = {

@@ -85,11 +85,13 @@ class CustomAudience:
 
 @dataclass(frozen=True)
 class AudienceOutcome:
-    """What became of the changes to an audience (section 3.7): TikTok's complaint, if any, and the size that it shows.
+    """What became of the changes to an audience (section 3.7), and the size that TikTok shows.
 
-    ``latest`` is the time of the newest change, in TikTok's own clock and words; "" when none is shown.
+    ``complaint`` is of a single change, ``error`` of the audience as it is; "" when there is none. ``latest`` is the
+    time of the newest change, in TikTok's own clock and words; "" when none is shown.
     """
 
+    complaint: str
     error: str
     size: int
     latest: str
