@@ -36,7 +36,7 @@ from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.errors import ConnectorError, RetryableError, UnexpectedError
 from lambdas.tiktok.models import Credentials
-from lambdas.tiktok.rate import RequestPacer
+from lambdas.tiktok.rate import NoPacer, RequestPacer
 from lambdas.tiktok.segments import SegmentApi
 from lambdas.tiktok.transport import HttpTransport, Transport
 
@@ -192,8 +192,11 @@ def compose(
                 credentials.advertiser_id,
                 RequestPacer(settings.request_interval_seconds, sleep=clock.sleep, now=clock.monotonic),
             )
-            client = TikTokClient(transport, credentials, pacer=pacer, on_retry=observer.retried, sleep=clock.sleep)
-            return AdvertiserApi(AudienceApi(client), SegmentApi(client))
+            paced, free = (
+                TikTokClient(transport, credentials, pacer=each, on_retry=observer.retried, sleep=clock.sleep)
+                for each in (pacer, NoPacer())
+            )
+            return AdvertiserApi(AudienceApi(paced), SegmentApi(free))
 
         return Activation(
             objects=objects,

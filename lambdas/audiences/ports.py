@@ -137,6 +137,10 @@ class AudienceApi(Protocol):
         """Apply files to an audience; returns the request id."""
         ...
 
+    def update_sub_type(self, audience_id: str) -> str:
+        """Turn an audience from NORMAL into REACH_FREQUENCY; returns the request id."""
+        ...
+
     def delete(self, audience_id: str) -> str:
         """Delete an audience; returns the request id. One that is gone counts as deleted."""
         ...

@@ -11,7 +11,7 @@ from lambdas.audiences.preparation import FILE_LIFETIME_SECONDS, Preparation
 from lambdas.audiences.streaming import Streamer
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.tiktok.errors import InvalidInput, NotReady
-from lambdas.tiktok.models import Action, CalculateType, CreatedAudience, CustomAudience, MappingAction
+from lambdas.tiktok.models import Action, AudienceSubType, CalculateType, CreatedAudience, CustomAudience, MappingAction
 
 # What an audience that is filled by streaming calls itself (API reference section 4).
 STREAMED_AUDIENCE = "Partner"
@@ -91,11 +91,19 @@ class FileRoute:
         """Apply the entry's files; returns the request id. Raises ConnectorError."""
         if not entry.file_paths:
             return ""  # everybody in it is suppressed by now
+        self._widen(audience_id)
         return self._api.update(audience_id, action=Action(entry.change), file_paths=entry.file_paths)
 
     def delete(self, audience_id: str) -> str:
         """Delete an audience. Raises ConnectorError."""
         return self._api.delete(audience_id)
+
+    def _widen(self, audience_id: str) -> None:
+        """Make the audience one for reach and frequency, if its settings say so and it is none yet."""
+        if self._attempt.settings.audience_sub_type is AudienceSubType.REACH_FREQUENCY:
+            audience = self._api.find_audience(audience_id)
+            if audience is not None and audience.audience_sub_type != AudienceSubType.REACH_FREQUENCY:
+                self._api.update_sub_type(audience_id)
 
     def _expect_no_shrinking(self, audience: CustomAudience, entry: Entry, history: History) -> None:
         settings = self._attempt.settings

@@ -27,7 +27,7 @@ _ROOT = "dmp/custom_audience/"
 _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
 _HISTORY_SIZE = 100  # the largest that get takes (section 3.7)
 _READ_BYTES = 1 << 20
-UNKNOWN_ID = {40002, 40007}
+_UNKNOWN_ID = {40002, 40007}
 
 
 class AudienceApi:
@@ -112,7 +112,7 @@ class AudienceApi:
             reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
         except TikTokRejected as error:
             # Whether an unknown id is an error or leaves its row out is not documented.
-            if error.code in UNKNOWN_ID:
+            if error.code in _UNKNOWN_ID:
                 return None
             raise
         for entry in reply.data.get("list") or []:
@@ -184,11 +184,11 @@ class AudienceApi:
             return self._client.call(Request("POST", _ROOT + "delete/", body=body)).request_id
         except TikTokRejected as error:
             # Whether an unknown id is an error is not documented, and these codes are of other errors as well.
-            if error.code in UNKNOWN_ID and self.is_gone(audience_id):
+            if error.code in _UNKNOWN_ID and self._is_gone(audience_id):
                 return ""
             raise
 
-    def is_gone(self, audience_id: str) -> bool:
+    def _is_gone(self, audience_id: str) -> bool:
         """Whether an audience is certainly not there: neither in the whole list nor by its id. Raises ConnectorError.
 
         An audience that was just created may be in neither yet.

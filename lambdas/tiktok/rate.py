@@ -7,6 +7,13 @@ import time
 from collections.abc import Callable
 
 
+class NoPacer:
+    """For endpoints whose limit cannot be reached: a streaming call is allowed 10,000 times a second (section 1.6)."""
+
+    def wait(self) -> None:
+        """Return at once."""
+
+
 class RequestPacer:
     """Spaces requests evenly: no two start closer than ``interval_seconds``, and none so soon after the pacer is made.
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from lambdas.tiktok.audiences import UNKNOWN_ID, AudienceApi, id_in
+from lambdas.tiktok.audiences import id_in
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.errors import TikTokRejected
 from lambdas.tiktok.models import CreatedAudience, IdSchema, MappingAction
 from lambdas.tiktok.protocol import Request
 
@@ -44,19 +42,6 @@ class SegmentApi:
         reply = self._client.call(Request("POST", "segment/audience/", body=body), repeatable=False)
         return CreatedAudience(id_in(reply, "audience_id", "segment/audience"), reply.request_id)
 
-    def delete(self, audience_id: str) -> str:
-        """Delete a streaming audience; returns the request id, "" when there was nothing to delete.
-
-        Raises ConnectorError.
-        """
-        body = {"advertiser_id": self._client.advertiser_id, "action": "delete", "delete_audience_id": audience_id}
-        try:
-            return self._client.call(Request("POST", "segment/audience/", body=body)).request_id
-        except TikTokRejected as error:
-            if error.code in UNKNOWN_ID and AudienceApi(self._client).is_gone(audience_id):
-                return ""
-            raise
-
     def map(self, action: MappingAction, schema: Sequence[IdSchema], entries: Sequence[Entry], audience_id: str) -> str:
         """Add people to a streaming audience, or delete them from it; returns the request id (section 4.2).
 
@@ -85,27 +70,13 @@ class SegmentApi:
         return self._client.call(Request("POST", "segment/mapping/", body=body)).request_id
 
     def most_entries(self, schema: Sequence[IdSchema]) -> int:
-        """How many entries of a schema one mapping takes."""
-        return entries_per_batch(schema)
+        """How many entries of a schema one mapping takes, whatever they hold: 1,000, or as many as fit into 1 MB.
 
-
-def batches(entries: Iterable[Entry], schema: Sequence[IdSchema]) -> Iterator[list[Entry]]:
-    """Cut entries into what one mapping takes: at most 1,000 and 1 MB of body.
-
-    Every batch but the last has the same number of entries, which depends on the schema alone: whoever goes on after
-    a crash finds the same batches.
-    """
-    _expect_schema(schema)
-    remaining = iter(entries)
-    most = entries_per_batch(schema)
-    while batch := list(itertools.islice(remaining, most)):
-        yield batch
-
-
-def entries_per_batch(schema: Sequence[IdSchema]) -> int:
-    """How many entries of this schema fit into one mapping, whatever they hold."""
-    largest = [_element("f" * _digits(slot), "9" * _LONGEST_ID) for slot in schema]
-    return min(MOST_ENTRIES, (MOST_BODY_BYTES - _ENVELOPE_BYTES) // (len(json.dumps(largest)) + len(", ")))
+        It depends on the schema alone, so that whoever goes on after a crash finds the same batches.
+        """
+        _expect_schema(schema)
+        largest = [_element("f" * _digits(slot), "9" * _LONGEST_ID) for slot in schema]
+        return min(MOST_ENTRIES, (MOST_BODY_BYTES - _ENVELOPE_BYTES) // (len(json.dumps(largest)) + len(", ")))
 
 
 def _element(value: str, audience_id: str) -> dict[str, Any]:

@@ -90,6 +90,9 @@ class FakeTikTok:
     def delete(self, audience_id: str) -> str:
         raise NotImplementedError
 
+    def update_sub_type(self, audience_id: str) -> str:
+        raise NotImplementedError
+
     def create(
         self,
         name: str,

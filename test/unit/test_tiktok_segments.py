@@ -1,19 +1,15 @@
 """Streaming audiences: what is sent, and what never is."""
 
-import itertools
 import json
-from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from lambdas.tiktok import segments
-from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
+from lambdas.tiktok.errors import TikTokUnavailable
 from lambdas.tiktok.models import IdSchema, MappingAction
-from lambdas.tiktok.segments import MOST_BODY_BYTES, SegmentApi, batches, entries_per_batch
+from lambdas.tiktok.segments import MOST_BODY_BYTES, SegmentApi
 from test.support.builders import any_hashes
-from test.support.transports import Envelope, ScriptedTikTok, listing
+from test.support.transports import Envelope, ScriptedTikTok
 
 EMAIL, PHONE, IDFA_MD5 = IdSchema.EMAIL_SHA256, IdSchema.PHONE_SHA256, IdSchema.IDFA_MD5
 MAYBE = TikTokUnavailable("cut off", may_have_happened=True)
@@ -50,24 +46,6 @@ def test_a_name_that_tiktok_would_cut_is_never_sent(name: str) -> None:
         SegmentApi(tiktok.client()).create(name)
 
     assert not tiktok.requests
-
-
-def test_a_streaming_audience_is_deleted_by_its_id() -> None:
-    tiktok = ScriptedTikTok(audience=[MAYBE, {}])
-
-    assert SegmentApi(tiktok.client("1")).delete("5") == "2026"
-
-    assert tiktok.bodies == [{"advertiser_id": "1", "action": "delete", "delete_audience_id": "5"}] * 2
-
-
-def test_an_unknown_streaming_audience_counts_as_deleted_and_one_that_is_there_does_not() -> None:
-    refused: list[Envelope | Exception] = [{"code": 40002}]
-    gone = ScriptedTikTok(audience=refused, list=[listing()], get=[{"data": {"list": []}}])
-    there = ScriptedTikTok(audience=refused, list=[listing({"audience_id": "5"})])
-
-    assert SegmentApi(gone.client()).delete("5") == ""
-    with pytest.raises(TikTokRejected):
-        SegmentApi(there.client()).delete("5")
 
 
 @pytest.mark.parametrize("action", list(MappingAction))
@@ -147,44 +125,24 @@ def test_a_body_that_is_too_large_is_never_sent(monkeypatch: pytest.MonkeyPatch)
 def test_the_largest_batch_there_is_fits_into_a_mapping() -> None:
     schema = list(IdSchema)
     entry = tuple("f" * (64 if slot.endswith("SHA256") else 32) for slot in schema)
-    [batch] = batches([entry] * 1000, schema)
     tiktok = ScriptedTikTok()
+    api = SegmentApi(tiktok.client("9" * 20))
 
-    SegmentApi(tiktok.client("9" * 20)).map(ADD, schema, batch, "9" * 20)
+    api.map(ADD, schema, [entry] * 1000, "9" * 20)
+
+    assert api.most_entries(schema) == 1000
 
     assert len(json.dumps(tiktok.bodies[0])) <= MOST_BODY_BYTES
-
-
-@given(st.integers(0, 3500))
-def test_batches_hold_every_entry_once_and_in_order(count: int) -> None:
-    entries = [(f"{number:064x}",) for number in range(count)]
-
-    found = list(batches(iter(entries), [EMAIL]))
-
-    assert list(itertools.chain.from_iterable(found)) == entries
-    assert all(len(batch) == 1000 for batch in found[:-1])
-    assert all(found)
-
-
-def test_batches_read_no_further_than_they_have_to() -> None:
-    read = itertools.count()
-
-    def endless() -> Iterator[tuple[str]]:
-        for number in read:
-            yield (f"{number:064x}",)
-
-    next(batches(endless(), [EMAIL]))
-
-    assert next(read) == 1000
 
 
 @pytest.mark.parametrize("most_bytes", [2_000, 10_000, 100_000])
 def test_smaller_bodies_take_fewer_entries(monkeypatch: pytest.MonkeyPatch, most_bytes: int) -> None:
     monkeypatch.setattr(segments, "MOST_BODY_BYTES", most_bytes)
-    most = entries_per_batch([EMAIL, PHONE])
     tiktok = ScriptedTikTok()
+    api = SegmentApi(tiktok.client())
+    most = api.most_entries([EMAIL, PHONE])
 
-    SegmentApi(tiktok.client()).map(ADD, [EMAIL, PHONE], [(A, B)] * most, "9" * 20)
+    api.map(ADD, [EMAIL, PHONE], [(A, B)] * most, "9" * 20)
 
     assert 1 <= most < 1000
     assert len(json.dumps(tiktok.bodies[0])) <= most_bytes
