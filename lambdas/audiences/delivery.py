@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -84,14 +84,15 @@ class Applied:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Entries that TikTok refused one by one: how many, and the lines of the first of them."""
+    """Rows that TikTok refused one by one, for whichever audience: how many, and the lines of the first of them."""
 
     count: int = 0
     lines: tuple[int, ...] = ()
 
-    def with_lines(self, lines: Sequence[int]) -> Refusal:
-        """So many more."""
-        return Refusal(self.count + len(lines), (*self.lines, *lines)[:_LINE_NUMBERS])
+    def with_lines(self, lines: Iterable[int]) -> Refusal:
+        """With rows that are not known yet, as far as lines are kept."""
+        new = [line for line in dict.fromkeys(lines) if line not in self.lines]
+        return Refusal(self.count + len(new), (*self.lines, *new)[:_LINE_NUMBERS])
 
 
 @dataclass(frozen=True)

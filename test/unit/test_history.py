@@ -75,7 +75,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[tuple[Entry, set[str]]], list[tupl
     return changes, [(number, draw(st.none() | st.integers(1, 3))) for number in order]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(deliveries())
 def test_the_membership_is_that_of_the_order_of_arrival(
     drawn: tuple[list[tuple[Entry, set[str]]], list[tuple[int, int | None]]],

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.identifiers.hashing import (
@@ -127,7 +127,6 @@ RAW = (
 )
 
 
-@settings(deadline=None)  # a country is slow when its data is first loaded
 @given(RAW)
 def test_the_hash_of_a_hash_never_happens(raw: str) -> None:
     def repeat(value: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ import sys
 
 import phonenumbers
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.identifiers.models import InvalidIdentifier, PhoneRule
@@ -151,7 +151,6 @@ def any_number(draw: st.DrawFn) -> tuple[str, str]:
     return phonenumbers.format_number(example, draw(FORMATS)), country
 
 
-@settings(deadline=None)  # a country is slow when its data is first loaded
 @given(any_number())
 def test_a_number_of_any_country_in_any_writing_is_read(number_and_country: tuple[str, str]) -> None:
     number, country = number_and_country
@@ -165,7 +164,6 @@ def test_a_number_of_any_country_in_any_writing_is_read(number_and_country: tupl
 DIGITS = st.from_regex(r"\+?[0-9 ().-]{4,16}", fullmatch=True)
 
 
-@settings(deadline=None)  # a country is slow when its data is first loaded
 @given(st.text() | DIGITS | DIGITS.map("tel:{}".format), st.none() | COUNTRIES)
 def test_any_text_is_normalised_for_good_or_refused(raw: str, country: str | None) -> None:
     try:

@@ -26,7 +26,7 @@ def in_blocks(packed: bytes, size: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_what_is_suppressed_is_always_found(width: int, data: st.DataObject) -> None:
     digests = data.draw(st.lists(st.binary(min_size=width, max_size=width), max_size=60))
