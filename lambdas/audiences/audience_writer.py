@@ -16,7 +16,7 @@ from typing import Any
 import tenacity
 
 from lambdas.audiences.delivery import CREATED, SUPERSEDED, Applied
-from lambdas.audiences.history import Change, Entry, History
+from lambdas.audiences.history import FOLLOWS_SECONDS, Change, Entry, History
 from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
 from lambdas.tiktok.errors import (
     ConnectorError,
@@ -25,6 +25,7 @@ from lambdas.tiktok.errors import (
     InvalidInput,
     NotReady,
     RejectedError,
+    RepeatRefused,
     TikTokUnavailable,
 )
 from lambdas.tiktok.models import AudienceListing, CustomAudience
@@ -40,7 +41,8 @@ class Turn:
     """The right to write to the audience of a name, and what the ledger knows of that name.
 
     ``known`` holds ``audience_id`` of the audience that we created, or ``unsettled_until`` (seconds since the epoch)
-    and ``answer`` of a create whose outcome is not known; ``created_for``, the object that it was for; and ``deleted``.
+    and ``answer`` of a create whose outcome is not known; ``created_for``, the object that it was for; ``deleted``
+    ids; and ``suppressed``, the time and the rows of each remove that is not in the history.
     """
 
     ledger: Ledger
@@ -56,8 +58,8 @@ class Turn:
         self.ledger.save(self.key, document, owner=self.owner)
 
     def remember(self, **known: Any) -> None:
-        """Replace what is known of the audience, but for its history, and write it down."""
-        self.known = {**({"deleted": self.known["deleted"]} if "deleted" in self.known else {}), **known}
+        """Replace what is known of the audience, but for its past, and write it down."""
+        self.known = {**{key: self.known[key] for key in ("deleted", "suppressed") if key in self.known}, **known}
         self.save()
 
 
@@ -112,7 +114,7 @@ class AudienceWriter:
                 )
             if audience_id is None and entry.change is Change.REMOVE:
                 # Remembered, so that it also counts for an older file that is still to come.
-                turn.history = turn.history.with_entry(replace(entry, applied_at=self._clock.now()))
+                turn.history = turn.history.with_entry(entry)
                 turn.save()
                 raise InvalidInput(
                     "TikTok has no audience of this name, so nobody can be removed from it, and a remove creates none. "
@@ -121,6 +123,14 @@ class AudienceWriter:
                     reason="audience_missing",
                 )
             return self._carry_out_new(turn, audience, audience_id, entry, route)
+
+    def forget(self, name: str, entry_id: str) -> None:
+        """An object is not to be applied, though it may have been planned. Raises ConnectorError."""
+        with self.turn(name, entry_id) as turn:
+            entry = turn.history.find(entry_id)
+            if entry is not None and entry.is_pending and not entry.is_applied:
+                turn.history = turn.history.without(entry_id)
+                turn.save()
 
     def reopen(self, name: str, entry_id: str) -> None:
         """TikTok did not carry out a change after all: a replay is to try it again. Raises ConnectorError."""
@@ -141,10 +151,13 @@ class AudienceWriter:
         finally:
             self._ledger.release(key, owner=owner)
 
-    def find(self, turn: Turn, listing: AudienceListing | None = None) -> CustomAudience | None:
+    def find(
+        self, turn: Turn, listing: AudienceListing | None = None, *, also_renamed: bool = False
+    ) -> CustomAudience | None:
         """The audience of this name, or None when there certainly is none. Raises as ``apply``.
 
-        ``listing`` is one of before this turn; it is not used when an audience may be too new for it.
+        ``listing`` is one of before this turn; it is not used when an audience may be too new for it. With
+        ``also_renamed``, the audience that we created counts under any name.
         """
         known = turn.known
         listed = {audience.audience_id for audience in listing.audiences} if listing else set()
@@ -162,7 +175,7 @@ class AudienceWriter:
         if not found and "audience_id" in known:
             # It may be too new for the list, or deleted, or renamed.
             late = self._api.find_audience(known["audience_id"])
-            found = [late] if late and late.name == turn.name else []
+            found = [late] if late and (also_renamed or late.name == turn.name) else []
         if found:
             chosen = _only(remembered or found)
             if "unsettled_until" in known:
@@ -175,7 +188,8 @@ class AudienceWriter:
             )
         if known.get("unsettled_until", 0) > self._clock.now():
             raise self._unsettled(known)
-        if "audience_id" in known:
+        deletes = turn.history.pending[:1] and turn.history.pending[0].change is Change.DELETE
+        if "audience_id" in known and not deletes:
             turn.history = turn.history.after_loss()
         return None
 
@@ -199,19 +213,19 @@ class AudienceWriter:
     def _finish_earlier(self, turn: Turn, audience_id: str | None, own: Entry, route: Route) -> str | None:
         """Carry out what somebody before us had planned and did not come to."""
         while turn.history.pending:
-            entry = _entry(turn.history, turn.history.pending[0])
+            entry = turn.history.pending[0]
             if own.change.is_fresh_start and own.order > entry.order:
                 break  # Ours makes it irrelevant.
             if entry.id == own.id:
                 # Ours may have been prepared anew since.
-                entry = replace(
-                    entry, file_paths=own.file_paths, uploaded_at=own.uploaded_at, suppression=own.suppression
-                )
+                entry = entry.prepared_as(own)
             try:
                 audience_id = self._step(turn, audience_id, route.make_ready(turn.name, entry), route)
-            except RejectedError:
-                if entry.id == own.id or entry.is_applied:
+            except RejectedError as error:
+                if entry.id == own.id and not entry.is_applied:
                     raise
+                if entry.is_applied:
+                    raise _not_repeated(entry, error) from None
                 # Its own delivery will say why.
                 turn.history = turn.history.without(entry.id)
                 turn.save()
@@ -220,40 +234,68 @@ class AudienceWriter:
     def _carry_out_new(
         self, turn: Turn, audience: CustomAudience | None, audience_id: str | None, own: Entry, route: Route
     ) -> Applied:
-        plan = turn.history.with_new(route.make_ready(turn.name, own))
-        for entry_id in plan.pending[1:]:
+        before = turn.history
+        plan = before.with_new(route.make_ready(turn.name, own))
+        for entry in plan.pending[1:]:
             # Before anything is changed: what would have to be done again must be there.
-            plan = plan.with_entry(route.make_ready(turn.name, _entry(plan, entry_id)))
-        size = audience.cover_num if audience else 0
+            plan = plan.with_entry(route.make_ready(turn.name, entry))
+        size = audience.cover_num if audience and audience_id else 0
         # A create is carried out whatever its size.
-        changes = [_entry(plan, entry_id) for entry_id in plan.pending[audience_id is None :]]
-        at_risk = any(
-            route.has_minimum(change) and self._is_at_risk(turn, change, size if audience_id else 0)
-            for change in changes
-        )
-        plan = plan.with_entry(replace(_entry(plan, own.id), is_at_risk=at_risk, size=size))
-        before, turn.history = turn.history, plan
+        changes = plan.pending[audience_id is None :]
+        at_risk = any(route.has_minimum(change) and self._is_at_risk(turn, change, size) for change in changes)
+        told_by_size = not before.recent(self._clock.now()) and not plan.pending[1:]
+        plan = plan.with_entry(replace(plan.pending[0], is_at_risk=at_risk, size=size if told_by_size else 0))
+        turn.history = plan
         turn.save()
         try:
             while turn.history.pending:
-                entry = _entry(turn.history, turn.history.pending[0])
-                audience_id = self._step(turn, audience_id, entry, route)
-        except (RejectedError, FileExpired):
-            if turn.history.pending[:1] == (own.id,):
+                audience_id = self._step(turn, audience_id, turn.history.pending[0], route)
+        except (RejectedError, FileExpired) as error:
+            refused = turn.history.pending[0]
+            if refused.id == own.id:
                 # Nothing was done: another attempt plans anew.
                 turn.history = before.without(own.id)
                 turn.save()
+            elif isinstance(error, RejectedError):
+                raise _not_repeated(refused, error) from None
             raise
-        return replace(self._told(turn, audience_id, _entry(turn.history, own.id)), repeated=plan.pending[1:])
+        repeated = tuple(entry.id for entry in plan.pending[1:])
+        done = turn.history.find(own.id)
+        assert done is not None
+        return replace(self._told(turn, audience_id, done), repeated=repeated)
 
     def removed(self, turn: Turn, audience: CustomAudience, entry: Entry, request_id: str) -> Applied:
         """What is to be told of a remove that the history does not hold, because everything heeds it from now on."""
+        now = self._clock.now()
         at_risk = self._is_at_risk(turn, entry, audience.cover_num)
-        done = replace(entry, request_id=request_id, is_at_risk=at_risk, size=audience.cover_num)
-        return self._told(turn, audience.audience_id, done)
+        size = 0 if turn.history.recent(now) or self._suppressed_rows(turn) else audience.cover_num
+        turn.known["suppressed"] = [
+            *(each for each in turn.known.get("suppressed", ()) if now - each[0] < FOLLOWS_SECONDS),
+            [now, entry.rows],
+        ]
+        turn.save()
+        return self._told(
+            turn, audience.audience_id, replace(entry, request_id=request_id, is_at_risk=at_risk, size=size)
+        )
 
     def _is_at_risk(self, turn: Turn, entry: Entry, size: int) -> bool:
-        return turn.history.is_at_risk(entry, size, now=self._clock.now(), minimum=self._minimum_size)
+        """Whether TikTok may not carry a change out, because too few people would be left.
+
+        ``size`` is the number of people that TikTok shows, which takes days to follow what is done.
+        """
+        if entry.change is Change.REPLACE:
+            return entry.rows < self._minimum_size
+        if entry.change is not Change.REMOVE:
+            return False
+        recent = [other for other in turn.history.recent(self._clock.now()) if other.id != entry.id]
+        removed = entry.rows + sum(other.rows for other in recent if other.change is Change.REMOVE)
+        is_size_known = not any(other.change.is_fresh_start for other in recent)
+        left = size - removed - self._suppressed_rows(turn) if is_size_known else 0
+        return max(left, 0) < self._minimum_size
+
+    def _suppressed_rows(self, turn: Turn) -> int:
+        now = self._clock.now()
+        return sum(rows for at, rows in turn.known.get("suppressed", ()) if now - at < FOLLOWS_SECONDS)
 
     def _told(self, turn: Turn, audience_id: str | None, done: Entry) -> Applied:
         created = audience_id is not None and turn.known.get("created_for") == done.id
@@ -327,10 +369,12 @@ class AudienceWriter:
         )
 
 
-def _entry(history: History, entry_id: str) -> Entry:
-    entry = history.find(entry_id)
-    assert entry is not None, "what is pending is remembered"
-    return entry
+def _not_repeated(entry: Entry, error: RejectedError) -> RepeatRefused:
+    return RepeatRefused(
+        f"The newer file {entry.version.key} (version {entry.version.version_id}) has to be applied again after an "
+        f"older one, and cannot be: {error}",
+        wait_seconds=RepeatRefused.longest_pause_seconds,
+    )
 
 
 def _only(found: Sequence[CustomAudience]) -> CustomAudience:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
@@ -60,9 +60,9 @@ class Applied:
     """
 
     audience: str
-    audience_id: str
-    action: str
-    request_id: str
+    audience_id: str = ""
+    action: str = ""
+    request_id: str = ""
     repeated: tuple[str, ...] = ()
     is_at_risk: bool = False
     size: int = 0
@@ -76,10 +76,15 @@ class Applied:
         """Whether it is still to be seen what TikTok makes of it."""
         return self.is_at_risk and not self.confirmed_by
 
+    def to_document(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        defaults = {each.name: each.default for each in fields(self)}
+        return {name: value for name, value in asdict(self).items() if value != defaults[name]}
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """The inverse of ``dataclasses.asdict``."""
-        return cls(**{**document, "repeated": tuple(document["repeated"])})
+        """The inverse of ``to_document``."""
+        return cls(**{**document, "repeated": tuple(document.get("repeated", ()))})
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,9 @@ class Delivery:
         return [part for part in (self.check.parts if self.check else ()) if part.number not in have]
 
     def to_document(self) -> dict[str, Any]:
-        """The form in which the ledger keeps it: JSON types only."""
-        return asdict(self)
+        """The form in which the ledger keeps it: JSON types only, and briefly, for a suppression has many audiences."""
+        applied = [each.to_document() for each in self.applied]
+        return asdict(self) | {"applied": applied}
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -146,6 +152,10 @@ class Delivery:
                 "applied": tuple(Applied.from_document(applied) for applied in document["applied"]),
             }
         )
+
+
+# What a delivery begins anew with, when its rows or their destination changed.
+NOTHING_SENT: Mapping[str, Any] = {"uploads": (), "streamed": {}, "refused": Refusal(), "applied": ()}
 
 
 def timestamp(seconds: float) -> str:
@@ -243,5 +253,6 @@ def _rows_sent(target: Target | None, delivery: Delivery, status: Status) -> int
     valid = delivery.check.tally.valid
     if target.format.route is Route.STREAMING:
         # Also of a file that was refused half way.
-        return max(min(delivery.streamed.get(target.audience, 0), valid) - delivery.refused.count, 0)
+        sent = valid if status is Status.DELIVERED else min(max(delivery.streamed.values(), default=0), valid)
+        return max(sent - delivery.refused.count, 0)
     return valid if status is Status.DELIVERED else 0

@@ -8,8 +8,7 @@ whole of it is written down before its first step, so that whoever comes after a
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
@@ -18,6 +17,7 @@ from lambdas.objects import ObjectVersion
 
 # Bytes of JSON; the ledger's store takes 400 KiB for everything.
 _LARGEST_MEMORY = 256 * 1024
+_ENTRY_BYTES = 700  # of an entry's JSON, but for what differs in length
 _SEQUENCER_DIGITS = 64
 # What TikTok leaves of an audience at the least (section 3.5): a change that would leave fewer is not carried out.
 MINIMUM_AUDIENCE_SIZE = 1_000
@@ -58,8 +58,9 @@ class Entry:
     ``file_paths`` are TikTok's receipts for the uploaded rows, from ``uploaded_at`` (seconds since the epoch) on; on
     the streaming route there are none. ``suppression`` is the revision of the suppression list that was left out of the
     rows. ``applied_at`` (seconds since the epoch) is 0 until the change was carried out, ``request_id`` says by which
-    call. ``plan`` is the number of the last plan that it is or was a part of. ``is_at_risk`` says that TikTok may not
-    carry out this change, or one that had to be repeated for it; it showed ``size`` people before.
+    call. ``plan`` is the number of the last plan that it is or was a part of, ``is_pending`` says that it is
+    still to be carried out there. ``is_at_risk`` says that TikTok may not carry out this change, or one that had to be
+    repeated for it; ``size`` is how many people it showed before, 0 if that tells nothing.
     """
 
     version: ObjectVersion
@@ -71,6 +72,7 @@ class Entry:
     applied_at: float = 0.0
     request_id: str = ""
     plan: int = 0
+    is_pending: bool = False
     is_at_risk: bool = False
     size: int = 0
 
@@ -89,6 +91,11 @@ class Entry:
         """Where the change belongs."""
         sequencer = self.version.sequencer.rjust(_SEQUENCER_DIGITS, "0")
         return (self.version.arrived_at, _RANKS[self.change], sequencer, self.id)
+
+    @property
+    def stored_bytes(self) -> int:
+        """About how much of the ledger's item it takes, at most."""
+        return len(self.version.key.encode()) + 20 * len(self.file_paths) + _ENTRY_BYTES
 
     def prepared_as(self, other: Entry) -> Self:
         """The same change with rows that were prepared once more."""
@@ -109,14 +116,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class History:
-    """The changes to one audience, oldest first, and the ids of those that are still to be carried out, in turn.
+    """The changes to one audience, oldest first.
 
-    ``forgotten`` holds, for each kind of change, where the newest one belonged that is no longer remembered.
-    ``plans`` counts the plans that were ever made.
+    ``forgotten`` holds, for each kind of change, where the newest one belonged that is no longer remembered. ``plans``
+    counts the plans that were ever made.
     """
 
     entries: tuple[Entry, ...] = ()
-    pending: tuple[str, ...] = ()
     forgotten: Mapping[Change, Order] = field(default_factory=dict)
     plans: int = 0
 
@@ -131,10 +137,14 @@ class History:
             return cls()
         return cls(
             tuple(Entry.from_document(entry) for entry in document["entries"]),
-            tuple(document["pending"]),
             {Change(change): _order(order) for change, order in document["forgotten"].items()},
             int(document["plans"]),
         )
+
+    @property
+    def pending(self) -> tuple[Entry, ...]:
+        """What is planned and still to be carried out, in turn."""
+        return tuple(entry for entry in self.entries if entry.is_pending)
 
     def find(self, entry_id: str) -> Entry | None:
         """What is remembered of an object."""
@@ -156,19 +166,9 @@ class History:
         }[entry.change]
         return any(change in self.forgotten and self.forgotten[change] > entry.order for change in undone)
 
-    def is_at_risk(self, entry: Entry, size: int, *, now: float, minimum: int) -> bool:
-        """Whether TikTok may not carry a change out, because fewer than ``minimum`` people would be left.
-
-        ``size`` is the number of people that TikTok shows, which takes days to follow the changes.
-        """
-        recent = [other for other in self.entries if now - other.applied_at < FOLLOWS_SECONDS and other.id != entry.id]
-        if entry.change is Change.REPLACE:
-            return entry.rows < minimum
-        if entry.change is not Change.REMOVE:
-            return False
-        removed = entry.rows + sum(other.rows for other in recent if other.change is Change.REMOVE)
-        is_size_known = not any(other.change.is_fresh_start for other in recent)
-        return (max(size - removed, 0) if is_size_known else 0) < minimum
+    def recent(self, now: float) -> tuple[Entry, ...]:
+        """What was carried out so lately that the size that TikTok shows may not count it yet."""
+        return tuple(entry for entry in self.entries if now - entry.applied_at < FOLLOWS_SECONDS)
 
     @property
     def known_rows(self) -> int:
@@ -180,29 +180,29 @@ class History:
         return rows
 
     def with_new(self, entry: Entry) -> History:
-        """Plan a change: itself, and then whatever newer it would undo. What is pending is forgotten."""
-        newer = [other for other in self.entries if other.order > entry.order and other.id != entry.id]
-        repeated = list(newer)
+        """Plan a change: itself, and then whatever newer it would undo. What was pending is no longer planned."""
+        repeated = [other for other in self.entries if other.order > entry.order and other.id != entry.id]
         if not entry.change.is_fresh_start:
             # Changes of one kind may come in any order.
             while repeated and repeated[0].change is entry.change:
                 repeated.pop(0)
-        plan = replace(self, plans=self.plans + 1, pending=(entry.id, *(other.id for other in repeated)))
+        number = self.plans + 1
+        entries = {other.id: replace(other, is_pending=False) for other in self.entries}
         for planned in (entry, *repeated):
-            plan = plan.with_entry(replace(planned, plan=plan.plans))
-        return plan
+            entries[planned.id] = replace(planned, plan=number, is_pending=True)
+        return replace(self, entries=_in_order(entries.values()), plans=number)._within_memory()
 
     def with_entry(self, entry: Entry) -> History:
         """Remember an entry in place of what was remembered of it, or beside the others."""
-        kept = [other for other in self.entries if other.id != entry.id]
-        return replace(self, entries=tuple(sorted([*kept, entry], key=lambda each: each.order)))
+        others = (other for other in self.entries if other.id != entry.id)
+        return replace(self, entries=_in_order((*others, entry)))._within_memory()
 
     def with_done(self, entry: Entry) -> History:
         """The next pending change was carried out, at ``applied_at``.
 
         What is older than a fresh start is kept: it matters again if TikTok does not carry that out after all.
         """
-        return replace(self.with_entry(entry), pending=self.pending[1:])._within_memory()
+        return self.with_entry(replace(entry, is_pending=False))
 
     def with_undone(self, entry_id: str) -> History:
         """A change was not carried out after all. Nobody who was to be removed may come back with a late file."""
@@ -210,33 +210,42 @@ class History:
         if entry is None:
             return self
         if entry.change is Change.REMOVE:
-            return self.with_entry(replace(entry, applied_at=0.0, request_id=""))
+            return self.with_entry(replace(entry, applied_at=0.0, request_id="", is_pending=False))
         return self.without(entry_id)
 
     def without(self, entry_id: str) -> History:
         """As if an object had never come."""
-        return replace(
-            self,
-            entries=tuple(entry for entry in self.entries if entry.id != entry_id),
-            pending=tuple(each for each in self.pending if each != entry_id),
-        )
+        return replace(self, entries=tuple(entry for entry in self.entries if entry.id != entry_id))
 
     def after_loss(self) -> History:
-        """What still counts when the audience itself is gone: nobody who was removed may come back with a late file."""
-        removes = tuple(entry for entry in self.entries if entry.change is Change.REMOVE)
-        return replace(self, entries=removes, pending=())
+        """What still counts when the audience itself is gone.
+
+        Nobody who was removed may come back with a late file, nor anybody from before a fresh start.
+        """
+        history = self
+        for entry in self.entries:
+            if entry.change.is_fresh_start:
+                history = history._forgetting(entry)
+        removes = tuple(replace(entry, is_pending=False) for entry in history.entries if entry.change is Change.REMOVE)
+        return replace(history, entries=removes)
+
+    def _forgetting(self, entry: Entry) -> History:
+        newest = max(entry.order, self.forgotten.get(entry.change, entry.order))
+        return replace(self.without(entry.id), forgotten={**self.forgotten, entry.change: newest})
 
     def _within_memory(self) -> History:
-        sizes = [len(json.dumps(asdict(entry))) for entry in self.entries]
-        excess = sum(sizes) - _LARGEST_MEMORY
-        entries, forgotten = list(self.entries), dict(self.forgotten)
-        for size in sizes:
-            if excess <= 0 or entries[0].id in self.pending:
+        history = self
+        excess = sum(entry.stored_bytes for entry in self.entries) - _LARGEST_MEMORY
+        for entry in self.entries:
+            if excess <= 0 or entry.is_pending:
                 break
-            oldest = entries.pop(0)
-            forgotten[oldest.change] = max(oldest.order, forgotten.get(oldest.change, oldest.order))
-            excess -= size
-        return replace(self, entries=tuple(entries), forgotten=forgotten)
+            history = history._forgetting(entry)
+            excess -= entry.stored_bytes
+        return history
+
+
+def _in_order(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: entry.order))
 
 
 def _order(given: Any) -> Order:

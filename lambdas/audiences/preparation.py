@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import AudienceSettings, parse, settings_key
-from lambdas.audiences.delivery import Delivery, State, UploadedPart
+from lambdas.audiences.delivery import NOTHING_SENT, Delivery, State, UploadedPart
 from lambdas.audiences.domain import Target, parse_key, refusal
 from lambdas.audiences.formats import Route
-from lambdas.audiences.history import Entry
+from lambdas.audiences.history import Change, Entry
 from lambdas.audiences.ports import AudienceApi, Clock, Ledger, ObjectStore, Registry, SuppressionList
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_file, clean_part, source_span
 from lambdas.audiences.rows.reading import Reading, RowRules, Suppressed
@@ -106,6 +106,8 @@ class Preparation:
         with self.repeating(entry, owner, audience) as attempt:
             if not entry.uploaded_at:
                 attempt.record(uploads=())
+            if entry.change is Change.REPLACE and not _checked(attempt).tally.valid:
+                raise InvalidInput("Everybody in it is suppressed by now.", reason="all_rows_suppressed")
             self._upload(attempt)
             return entry.prepared_as(self.entry(attempt))
 
@@ -130,7 +132,7 @@ class Preparation:
         """An attempt at doing an object's change to an audience once more, on behalf of another object."""
         target = parse_key(entry.version.key, CALCULATE_TYPES)
         # What an earlier plan has streamed does not count for this one.
-        key = f"{entry.id} in {audience} by plan {entry.plan}"
+        key = f"{entry.id} in {owner.delivery.advertiser_id}/{audience} by plan {entry.plan}"
         with self._attempt(key, entry.version, target, owner) as attempt:
             try:
                 attempt.settings = load_settings(self._objects, self._registry, target.audience)
@@ -164,9 +166,7 @@ class Preparation:
         suppression = manifest.revision if manifest else ""
         delivery = attempt.delivery
         if (delivery.prepared_with, delivery.suppression) != (reading.fingerprint, suppression):
-            attempt.record(
-                prepared_with=reading.fingerprint, suppression=suppression, check=None, uploads=(), streamed={}
-            )
+            attempt.record(prepared_with=reading.fingerprint, suppression=suppression, check=None, **NOTHING_SENT)
         elif delivery.uploads and self._clock.now() - delivery.uploaded_at > FILE_LIFETIME_SECONDS:
             attempt.record(uploads=())
         attempt.reading = reading

@@ -89,7 +89,7 @@ class FileRoute:
 
     def carry_out(self, _name: str, audience_id: str, entry: Entry) -> str:
         """Apply the entry's files; returns the request id. Raises ConnectorError."""
-        if not entry.file_paths:
+        if not entry.file_paths and entry.change is not Change.REPLACE:
             return ""  # everybody in it is suppressed by now
         self._widen(audience_id)
         return self._api.update(audience_id, action=Action(entry.change), file_paths=entry.file_paths)
@@ -149,13 +149,14 @@ class StreamingRoute:
                 reason="not_a_streaming_audience",
             )
 
-    def make_ready(self, _name: str, entry: Entry) -> Entry:
-        """The entry itself: it is sent from its object, without anybody who is suppressed by then."""
-        if (
-            entry.id == self._attempt.version.id
-            and entry.change.adds_people
-            and entry.suppression != self._preparation.suppression()
-        ):
+    def make_ready(self, name: str, entry: Entry) -> Entry:
+        """The entry itself, if it can be sent: from its object, without anybody who is suppressed by then."""
+        if entry.change is Change.DELETE:
+            return entry
+        if entry.id != self._attempt.version.id:
+            with self._preparation.repeating(entry, self._attempt, name):
+                return entry
+        if entry.change.adds_people and entry.suppression != self._preparation.suppression():
             raise NotReady("The suppression list has changed meanwhile; the file is checked again.", wait_seconds=0)
         return entry
 
@@ -167,9 +168,9 @@ class StreamingRoute:
         """Stream the entry's rows; returns the last request id. Raises ConnectorError."""
         action = _MAPPING_ACTIONS[entry.change]
         if entry.id == self._attempt.version.id:
-            return self._streamer.send_rows(self._attempt, name, audience_id, action)
+            return self._streamer.send_rows(self._attempt, name, audience_id, entry.plan, action)
         with self._preparation.repeating(entry, self._attempt, name) as repeated:
-            return self._streamer.send_rows(repeated, name, audience_id, action)
+            return self._streamer.send_rows(repeated, name, audience_id, entry.plan, action)
 
 
 class Routes:

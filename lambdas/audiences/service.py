@@ -15,7 +15,7 @@ from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import is_settings_key
 from lambdas.audiences.audience_writer import AudienceWriter
 from lambdas.audiences.confirmation import Confirmation
-from lambdas.audiences.delivery import SUPERSEDED, Applied, Delivery, Refusal, State, Status, receipt, timestamp
+from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt, timestamp
 from lambdas.audiences.domain import Target, parse_object
 from lambdas.audiences.ports import (
     Advertiser,
@@ -130,18 +130,11 @@ class Activation:
             try:
                 status = self._deliver(attempt)
             except RejectedError as error:
+                self._forget(attempt)
                 if version.can_have_receipt:
                     self._write_receipt(attempt, Status.REJECTED, error)
                 # A replay may come after an update that checks, and so cuts, otherwise.
-                attempt.note(
-                    error,
-                    state=State.REJECTED,
-                    check=None,
-                    uploads=(),
-                    streamed={},
-                    refused=Refusal(),
-                    applied=(),
-                )
+                attempt.note(error, state=State.REJECTED, check=None, **NOTHING_SENT)
                 raise
             except NotReady as error:
                 # Nothing failed, so this was no attempt.
@@ -163,9 +156,11 @@ class Activation:
         # What is at TikTok already is told of, even if the deployment no longer accepts it.
         supported = CALCULATE_TYPES if delivery.applied else self._rules.supported
         attempt.target = target = parse_object(
-            attempt.version, supported, allow_raw_identifiers=self._rules.rows.allow_raw_identifiers
+            attempt.version,
+            supported,
+            allow_raw_identifiers=bool(delivery.applied) or self._rules.rows.allow_raw_identifiers,
         )
-        if target.deletes_audience and not self._rules.allow_audience_deletion:
+        if target.deletes_audience and not (delivery.applied or self._rules.allow_audience_deletion):
             raise InvalidInput(
                 "Audiences are deleted only where allow_audience_deletion is true: set it in cdk.context.json and "
                 "deploy, then replay.",
@@ -197,7 +192,8 @@ class Activation:
 
     def _bring_with(self, credentials: Credentials, attempt: Attempt, target: Target) -> None:
         if attempt.delivery.advertiser_id != credentials.advertiser_id:
-            attempt.record(advertiser_id=credentials.advertiser_id, uploads=(), streamed={}, applied=())
+            self._forget(attempt)
+            attempt.record(advertiser_id=credentials.advertiser_id, **NOTHING_SENT)
         if target.suppresses:
             suppressor = Suppressor(self._suppressions, self._registry, self._objects)
             suppressor.suppress(attempt, [self._tools(each, attempt) for each in self._credentials.advertisers()])
@@ -209,8 +205,7 @@ class Activation:
         if not target.deletes_audience:
             tools.preparation.prepare(attempt)
         routes = tools.routes(attempt)
-        check = attempt.delivery.check
-        for name in dict.fromkeys((target.audience, *(check.audiences if check else ()))):
+        for name in _audiences(target, attempt.delivery):
             if any(applied.audience == name for applied in attempt.delivery.applied):
                 continue
             try:
@@ -247,11 +242,23 @@ class Activation:
             clock=self._clock,
         )
 
+    def _forget(self, attempt: Attempt) -> None:
+        """See to it that nobody else applies what was planned for this object. Raises ConnectorError."""
+        target, delivery = attempt.target, attempt.delivery
+        if target is None or target.suppresses or not delivery.advertiser_id:
+            return
+        # Nothing is asked of TikTok.
+        writer = self._tools(Credentials("", delivery.advertiser_id), attempt).writer
+        for name in _audiences(target, delivery):
+            writer.forget(name, attempt.version.id)
+
+    def _credentials_of(self, advertiser_id: str) -> Credentials:
+        """One token acts for all advertisers."""
+        return Credentials(self._credentials.current(None).access_token, advertiser_id)
+
     def _confirm(self, attempt: Attempt) -> None:
         def tools_of(applied: Applied) -> Tools:
-            # One token acts for all advertisers.
-            token = self._credentials.current(None).access_token
-            return self._tools(Credentials(token, applied.advertiser_id), attempt)
+            return self._tools(self._credentials_of(applied.advertiser_id), attempt)
 
         Confirmation(
             self._clock,
@@ -269,3 +276,9 @@ class Activation:
             attempt.version, attempt.target, attempt.delivery, status, finished_at=self._now(), error=error
         )
         self._objects.write_json(attempt.version.receipt_key, document)
+
+
+def _audiences(target: Target, delivery: Delivery) -> tuple[str, ...]:
+    """The names of all audiences that an object concerns, that of its key first."""
+    further = delivery.check.audiences if delivery.check else ()
+    return tuple(dict.fromkeys((target.audience, *further)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from itertools import islice
 
 from lambdas.audiences.attempt import Attempt
@@ -18,15 +17,6 @@ from lambdas.tiktok.models import IdSchema, MappingAction
 MOST_REFUSED = 50
 
 
-@dataclass(frozen=True)
-class _Sent:
-    """What became of a batch: ``refusal`` is TikTok's answer to the last of the refused lines."""
-
-    request_id: str = ""
-    refused_lines: tuple[int, ...] = ()
-    refusal: TikTokRejected | None = None
-
-
 class Streamer:
     """Sends for one advertiser in one invocation, with at most ``thread_count`` requests at a time."""
 
@@ -35,22 +25,26 @@ class Streamer:
         self._objects = objects
         self._thread_count = thread_count
 
-    def send_rows(self, attempt: Attempt, name: str, audience_id: str, action: MappingAction) -> str:
-        """Send all rows of a checked file that concern an audience. Returns the last request id; raises as ``send``."""
+    def send_rows(self, attempt: Attempt, name: str, audience_id: str, plan: int, action: MappingAction) -> str:
+        """Send all rows of a checked file that concern an audience. Returns the last request id; raises as ``send``.
+
+        What was sent for another ``plan``, or to another audience of the name, does not count.
+        """
         assert attempt.delivery.check is not None
         schema = attempt.delivery.check.id_schema
-        return self.send(attempt, name, audience_id, action, schema, self._entries(attempt, name))
+        label = f"{audience_id} plan {plan}"
+        return self.send(attempt, label, audience_id, action, schema, self._entries(attempt, name))
 
     def send(
         self,
         attempt: Attempt,
-        name: str,
+        label: str,
         audience_id: str,
         action: MappingAction,
         schema: Sequence[IdSchema],
         entries: Iterator[StreamEntry],
     ) -> str:
-        """Send entries, always the same for one ``name``; what was sent is written down after each round of requests.
+        """Send entries, always the same for one ``label``; what was sent is written down after each round of requests.
 
         A batch that TikTok refuses is halved until the bad entries are found; they are counted by line, and the others
         are sent. Repeating a batch does no harm. Returns the last request id.
@@ -59,12 +53,12 @@ class Streamer:
             TikTokRejected: TikTok refuses more than single entries.
             ConnectorError: TikTok's other answers.
         """
-        done = attempt.delivery.streamed.get(name, 0)
+        done = attempt.delivery.streamed.get(label, 0)
         request_id = ""
-        refusal: TikTokRejected | None = None
+        refused: list[int] = []
 
-        def send(batch: Sequence[StreamEntry]) -> _Sent:
-            return self._send(batch, schema, audience_id, action)
+        def send(batch: Sequence[StreamEntry]) -> str:
+            return self._send(batch, schema, audience_id, action, refused)
 
         remaining = islice(entries, done, None)
         size = self._api.most_entries(schema)
@@ -72,16 +66,15 @@ class Streamer:
         with ThreadPoolExecutor(max_workers=self._thread_count) as pool:
             while batch_round := list(islice(pending, self._thread_count)):
                 attempt.expect_time_for("the next rows")
-                refused = attempt.delivery.refused
-                for sent in pool.map(send, batch_round):
-                    request_id = sent.request_id or request_id
-                    refusal = sent.refusal or refusal
-                    refused = refused.with_lines(sent.refused_lines)
+                request_id = next(filter(None, reversed(list(pool.map(send, batch_round)))), request_id)
                 done += sum(map(len, batch_round))
-                if refusal and refused.count > min(MOST_REFUSED, done - 1):
-                    # Not a matter of single entries: the audience, the token's rights, the request itself.
-                    raise refusal
-                attempt.record(streamed={**attempt.delivery.streamed, name: done}, refused=refused)
+                if refused and len(refused) == done:
+                    # Not a matter of single entries, though there are only a few.
+                    raise TikTokRejected(f"TikTok refuses every one of {done} entries.")
+                attempt.record(
+                    streamed={**attempt.delivery.streamed, label: done},
+                    refused=attempt.delivery.refused.with_lines(sorted(refused)),
+                )
                 attempt.has_progressed = True
         return request_id
 
@@ -101,22 +94,30 @@ class Streamer:
                             yield entry
 
     def _send(
-        self, batch: Sequence[StreamEntry], schema: Sequence[IdSchema], audience_id: str, action: MappingAction
-    ) -> _Sent:
-        """Send a batch, or its halves when TikTok refuses it, unless too much of it is refused."""
-        sent = _Sent()
+        self,
+        batch: Sequence[StreamEntry],
+        schema: Sequence[IdSchema],
+        audience_id: str,
+        action: MappingAction,
+        refused: list[int],
+    ) -> str:
+        """Send a batch, or its halves when TikTok refuses it. Adds the lines of single refused entries to ``refused``.
+
+        All threads share that list, so that together they stop when too much is refused.
+        """
+        request_id = ""
         halves = [batch]
         while halves:
             half = halves.pop()
             try:
                 request_id = self._api.map(action, schema, [entry.identifiers for entry in half], audience_id)
-                sent = replace(sent, request_id=request_id)
-            except TikTokRejected as refusal:
-                if len(half) > 1:
+            except TikTokRejected:
+                if len(half) == 1:
+                    refused.append(half[0].line)
+                else:
                     middle = len(half) // 2
                     halves += [half[middle:], half[:middle]]
-                    continue
-                sent = replace(sent, refused_lines=(*sent.refused_lines, half[0].line), refusal=refusal)
-                if len(sent.refused_lines) > MOST_REFUSED:
+                if len(refused) > MOST_REFUSED:
+                    # Not a matter of single entries: the audience, the token's rights, the request itself.
                     raise
-        return sent
+        return request_id

@@ -20,8 +20,8 @@ from lambdas.audiences.rows.check import clean_part, source_span
 from lambdas.audiences.rows.entries import StreamEntry
 from lambdas.audiences.tools import Tools
 from lambdas.identifiers.models import IdentifierSpace
-from lambdas.tiktok.errors import FileExpired
-from lambdas.tiktok.models import Action, CalculateType, CustomAudience, IdSchema, MappingAction
+from lambdas.tiktok.errors import ConnectorError, FileExpired, RetryableError
+from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CustomAudience, IdSchema, MappingAction
 
 # Which customer files can hold identifiers of a space; the column's name where there are several.
 _TYPES = {
@@ -69,34 +69,51 @@ class Suppressor:
         count = sum(part.bytes for part in attempt.delivery.check.parts) // (2 * space.digest_bytes + 1)
         digests = io.BufferedReader(_Stream(self._digests(attempt)))
         self._suppressions.add(attempt.version, space, digests, count)
+        failures: list[ConnectorError] = []
         for tools in advertisers:
-            self._remove_everywhere(tools, attempt, space)
+            self._remove_everywhere(tools, attempt, space, failures)
+        if failures:
+            # What another try may mend comes first.
+            raise next((each for each in failures if isinstance(each, RetryableError)), failures[0])
 
-    def _remove_everywhere(self, tools: Tools, attempt: Attempt, space: IdentifierSpace) -> None:
+    def _remove_everywhere(
+        self, tools: Tools, attempt: Attempt, space: IdentifierSpace, failures: list[ConnectorError]
+    ) -> None:
+        """Remove from every audience of an advertiser. One that fails must not protect the others."""
         advertiser_id = tools.writer.advertiser_id
-        names = self._registry.names(advertiser_id)
-        if not names:
-            return
-        listing = tools.api.audiences.list_audiences()
         done = {applied.audience for applied in attempt.delivery.applied if applied.advertiser_id == advertiser_id}
+        try:
+            names = [name for name in self._registry.names(advertiser_id) if name not in done]
+            listing = tools.api.audiences.list_audiences() if names else AudienceListing((), True)
+        except ConnectorError as error:
+            failures.append(error)
+            return
         for name in names:
             listed = [audience for audience in listing.audiences if audience.name == name and audience.is_creator]
-            if name in done or (listed and not any(_can_hold(audience, space) for audience in listed)):
+            if listed and not any(_can_hold(audience, space) for audience in listed):
                 continue
             attempt.expect_time_for(f"the audience {name}")
-            with tools.writer.turn(name, attempt.version.id) as turn:
-                audience = tools.writer.find(turn, listing)
-                if audience is not None and _can_hold(audience, space):
-                    applied = self._remove_from(audience, turn, tools, attempt, space)
-                    attempt.record(applied=(*attempt.delivery.applied, applied))
-                    attempt.has_progressed = True
+            try:
+                self._remove_from_name(name, listing, tools, attempt, space)
+            except ConnectorError as error:
+                failures.append(error)
+
+    def _remove_from_name(
+        self, name: str, listing: AudienceListing, tools: Tools, attempt: Attempt, space: IdentifierSpace
+    ) -> None:
+        with tools.writer.turn(name, attempt.version.id) as turn:
+            audience = tools.writer.find(turn, listing, also_renamed=True)
+            if audience is not None and _can_hold(audience, space):
+                applied = self._remove_from(audience, turn, tools, attempt, space)
+                attempt.record(applied=(*attempt.delivery.applied, applied))
+                attempt.has_progressed = True
 
     def _remove_from(
         self, audience: CustomAudience, turn: Turn, tools: Tools, attempt: Attempt, space: IdentifierSpace
     ) -> Applied:
         if audience.audience_type == STREAMED_AUDIENCE:
             schema = _SCHEMAS[space]
-            label = f"{tools.writer.advertiser_id}/{turn.name}"
+            label = f"{tools.writer.advertiser_id}/{audience.audience_id}"
             request_id = tools.streamer.send(
                 attempt,
                 label,

@@ -33,7 +33,8 @@ _FAILED_ATTEMPTS = "failed_attempts"
 _WAITING_SINCE = "waiting_since"
 _WAITING_FOR = "waiting_for"
 _YES = "true"
-_NOT_CARRIED_OUT = "not_carried_out"
+# People may be in an audience who should not be.
+_NOT_CARRIED_OUT = ("not_carried_out", "repeat_refused")
 _NOT_IN_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -104,6 +105,7 @@ class QueueConsumer:
             self._bury(record, error.reason, str(error))
             self._observer.count(Metric.OBJECTS_REJECTED)
         except NotReady as error:
+            self._count_cause(error)
             self._postpone(record, error)
         except (RetryableError, FatalError) as error:
             self._count_cause(error)
@@ -205,7 +207,7 @@ class QueueConsumer:
             self._observer.count(Metric.TOKEN_REJECTED)
         elif isinstance(error, (FatalError, CredentialsNotSet)):
             self._observer.count(Metric.MISCONFIGURED)
-        elif error.reason == _NOT_CARRIED_OUT:
+        elif error.reason in _NOT_CARRIED_OUT:
             self._observer.count(Metric.NOT_CARRIED_OUT)
         if not error.listed:
             self._observer.count(Metric.UNLISTED_CODES)

@@ -68,8 +68,8 @@ class SecretCredentials:
         return self._choose(self._cached, advertiser)
 
     def advertisers(self) -> tuple[Credentials, ...]:
-        """The credentials of every advertiser, the main one first, each once. Raises as ``refresh``."""
-        main = self.current()
+        """The credentials of every advertiser, read now, the main one first, each once. Raises as ``refresh``."""
+        main = self.refresh()
         assert self._cached is not None
         ids = dict.fromkeys((main.advertiser_id, *self._cached.advertisers.values()))
         return tuple(Credentials(main.access_token, advertiser_id) for advertiser_id in ids)

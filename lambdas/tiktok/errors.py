@@ -60,6 +60,13 @@ class NotReady(RetryableError):
     longest_wait_seconds = 24 * 3600.0
 
 
+class RepeatRefused(NotReady):
+    """A newer change has to be carried out again, and TikTok does not take it: the audience is not as it should be."""
+
+    reason = "repeat_refused"
+    longest_pause_seconds = 300.0
+
+
 class Unconfirmed(NotReady):
     """TikTok has accepted a change that it may not carry out, which shows hours later."""
 
