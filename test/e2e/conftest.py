@@ -11,9 +11,15 @@ import pytest
 
 from local.cloud.embedded_aws import EmbeddedAws
 from local.cloud.session import LocalConnector
+from test.e2e.connector import Connector
 
-# The demo's own pace would make the tests wait; AWS's behaviour does not depend on it.
-CONTEXT = {"retry_delay_seconds": "1"}
+CONTEXT = {
+    # The demo's own pace would make the tests wait; AWS's behaviour does not depend on it.
+    "retry_delay_seconds": "1",
+    # That they are refused by default is tested without a deployment.
+    "allow_raw_identifiers": "true",
+    "allow_audience_deletion": "true",
+}
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +28,21 @@ def connector() -> Iterator[LocalConnector]:
     with LocalConnector(context=CONTEXT) as deployed:
         deployed.put_credentials()
         yield deployed
+
+
+@pytest.fixture(scope="session")
+def deployed(connector: LocalConnector) -> Connector:
+    """What the tests do with the deployed stack."""
+    return Connector(connector)
+
+
+@pytest.fixture
+def sizes_are_shown_at_once(deployed: Connector) -> Iterator[None]:
+    """TikTok takes hours until it shows how many people an audience has; whether a remove is safe depends on it."""
+    before = deployed.control("settings")["valid_after_seconds"]
+    deployed.control("settings", {"valid_after_seconds": 0})
+    yield
+    deployed.control("settings", {"valid_after_seconds": before})
 
 
 @pytest.fixture(scope="session")

@@ -2,90 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import requests
 
-from lambdas.contracts import CREDENTIAL_PLACEHOLDER, Output
-from local.cloud.session import LocalConnector
+from lambdas.contracts import CREDENTIAL_PLACEHOLDER
+from test.e2e.connector import Connector
 from test.support.builders import any_hashes, as_file, members_digest
-from test.support.command import run_cli
-from test.support.waiting import wait_until
-
-SECONDS = 60
-
-
-class Connector:
-    """The deployed connector, as its user sees it."""
-
-    def __init__(self, deployed: LocalConnector) -> None:
-        self.deployed = deployed
-        self.bucket = deployed.outputs[Output.BUCKET]
-        self.s3 = deployed.client("s3")
-        self.sqs = deployed.client("sqs")
-
-    def upload(self, key: str, content: bytes) -> str:
-        """Put an object; returns where its receipt will be."""
-        version = self.s3.put_object(Bucket=self.bucket, Key=key, Body=content)["VersionId"]
-        return f"receipts/{key}/{version}.json"
-
-    def receipt(self, key: str) -> dict[str, Any] | None:
-        try:
-            body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        except self.s3.exceptions.NoSuchKey:
-            return None
-        document: dict[str, Any] = json.loads(body)
-        return document
-
-    def wait_for_receipt(self, key: str, seconds: float = SECONDS) -> dict[str, Any]:
-        return wait_until(lambda: self.receipt(key), timeout=seconds)
-
-    def dead_letter(self) -> dict[str, Any] | None:
-        """Take one message out of the dead-letter queue."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.deployed.outputs[Output.DEAD_LETTER_QUEUE_URL], MessageAttributeNames=["All"]
-        )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
-        return messages[0] if messages else None
-
-    def wait_for_dead_letter(self, key: str) -> dict[str, str]:
-        """The reason and the detail of the message about this key, which stays in the queue."""
-        found: dict[str, Any] = {}
-
-        def look() -> bool:
-            message = self.dead_letter()
-            if message and json.loads(message["Body"])["detail"]["object"]["key"] == key:
-                found.update(message)
-            return bool(found)
-
-        wait_until(look, timeout=SECONDS)
-        self.sqs.change_message_visibility(
-            QueueUrl=self.deployed.outputs[Output.DEAD_LETTER_QUEUE_URL],
-            ReceiptHandle=found["ReceiptHandle"],
-            VisibilityTimeout=0,
-        )
-        return {name: value["StringValue"] for name, value in found["MessageAttributes"].items()}
-
-    def control(self, command: str, body: Any = None) -> Any:
-        url = f"{self.deployed.emulator_url}/_control/{command}"
-        answer = requests.get(url, timeout=30) if body is None else requests.post(url, json=body, timeout=30)
-        answer.raise_for_status()
-        return answer.json()
-
-    def audiences(self, name: str) -> list[dict[str, Any]]:
-        return [each for each in self.control("audiences")["audiences"] if each["name"] == name]
-
-    def replay(self, *arguments: str) -> str:
-        """The operator's command, as he would run it."""
-        return run_cli(["replay", "--yes", *arguments], self.deployed.environment())
-
-
-@pytest.fixture(scope="module")
-def deployed(connector: LocalConnector) -> Connector:
-    return Connector(connector)
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +83,7 @@ def test_a_replay_delivers_once_the_secret_is_filled_in(deployed: Connector) -> 
 
     deployed.replay("--key", key)
 
-    wait_until(lambda: (deployed.receipt(receipt_key) or {}).get("status") == "delivered", timeout=SECONDS)
+    deployed.wait_for_delivery(receipt_key)
     [audience] = deployed.audiences("Late credentials")
     assert audience["members_sha256"] == members_digest(hashes)
 
