@@ -5,13 +5,16 @@ from typing import Any
 
 import pytest
 
+from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest
 from test.support.crashes import Tripwire
 from test.support.pipeline import Pipeline
+from test.support.scenes import SCENES, Stage, use_memory_ledger
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 # More than a delivery has, so that none is left out.
 MOMENTS = range(1, 61)
+MOMENTS_OF_ANY_ACTION = range(1, 401, 2)
 
 
 @pytest.mark.parametrize("exists", [False, True], ids=["new audience", "existing audience"])
@@ -35,6 +38,39 @@ def test_a_kill_between_any_two_calls_changes_nothing_in_the_end(pipeline: Pipel
         assert not pipeline.queue.dead_letters
         [audience] = [each for each in pipeline.audiences() if each["name"] == f"killed at {moment}"]
         assert audience["members_sha256"] == members_digest(expected + added)
+        if not wire.dead:
+            return
+    raise AssertionError("there are more moments than this test tried")
+
+
+# The others make the same calls as one of these, or as the test above.
+@pytest.mark.parametrize(
+    "name",
+    [
+        "replace",
+        "late append before a remove",
+        "stream",
+        "late stream before a delete",
+        "suppression",
+        "deletion of an audience",
+    ],
+)
+def test_a_kill_before_any_call_of_any_action_changes_nothing_in_the_end(
+    new_pipeline: Callable[..., Pipeline], tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    use_memory_ledger(monkeypatch)
+    scene = SCENES[name]
+    stage = Stage(new_pipeline, tiktok)
+    # The moment after a call is the moment before the next one.
+    for moment in MOMENTS_OF_ANY_ACTION:
+        stage.set(scene)
+        wire = Tripwire(kill_at=moment)
+        stage.pipeline.arm(wire)
+        version = stage.upload(scene.then)
+
+        stage.pipeline.run()
+
+        stage.assert_delivered(scene, version, f"killed at {moment}, after {wire.calls[-2:]}")
         if not wire.dead:
             return
     raise AssertionError("there are more moments than this test tried")

@@ -7,6 +7,7 @@ import pytest
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest
 from test.support.pipeline import Pipeline
+from test.support.scenes import SCENES, Stage, use_memory_ledger
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 FAULTS = {
@@ -19,6 +20,16 @@ FAULTS = {
 }
 CALLS = ["file/upload", "list", "create", "update"]
 FOR_EVER = 10_000
+# The other scenes make the same calls for the same reasons.
+ACTIONS = [
+    "remove",
+    "replace",
+    "late append before a remove",
+    "stream",
+    "late stream before a delete",
+    "suppression",
+    "deletion of an audience",
+]
 
 
 @pytest.fixture
@@ -57,6 +68,39 @@ def test_a_fault_loses_nothing_and_doubles_nothing(
     assert not impatient.queue.dead_letters
     [audience] = impatient.audiences()
     assert audience["members_sha256"] == members_digest(expected + added)
+
+
+@pytest.mark.parametrize("times", [1, FOR_EVER], ids=["once", "until the dead-letter queue"])
+@pytest.mark.parametrize(("name", "call"), [(name, call) for name in ACTIONS for call in SCENES[name].calls])
+def test_no_fault_of_any_call_of_any_action_loses_or_doubles_anything(
+    new_pipeline: Callable[..., Pipeline],
+    tiktok: EmulatorServer,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    call: str,
+    times: int,
+) -> None:
+    use_memory_ledger(monkeypatch)
+    scene = SCENES[name]
+    stage = Stage(new_pipeline, tiktok, read_seconds=0.2, max_receive_count=1 if times > 1 else 5)
+    for told, fault in FAULTS.items():
+        stage.set(scene)
+        tiktok.tell("faults", [{"path": call, "times": times, **fault}])
+        version = stage.upload(scene.then)
+
+        stage.pipeline.run()
+
+        assert not tiktok.ask("faults")["faults"] or times > 1, (told, "the call was made")
+        receipt, letters = stage.pipeline.receipt(version), stage.pipeline.queue.dead_letters
+        if times == 1:
+            assert receipt is not None, (told, "one fault is survived without anybody's help")
+        # What TikTok did without an answer may be found done.
+        assert len(letters) == (receipt is None), told
+        assert all(call in letter.detail or letter.reason == "create_unsettled" for letter in letters), told
+        tiktok.tell("faults", [])
+        stage.pipeline.replay()
+        stage.pipeline.run()
+        stage.assert_delivered(scene, version, told)
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

@@ -190,12 +190,14 @@ class Pipeline:
         self.settings = replace(self.settings, **changes)
         self.application = self._cold_start()
 
-    def put_credentials(self, access_token: str, advertiser_id: str) -> None:
-        """What a user does once after the deployment."""
-        self.secrets.put_secret_value(
-            SecretId=SECRET,
-            SecretString=json.dumps({"ACCESS_TOKEN": access_token, "ADVERTISER_ID": advertiser_id}),
-        )
+    def put_credentials(
+        self, access_token: str, advertiser_id: str, *, advertisers: dict[str, str] | None = None
+    ) -> None:
+        """What a user does once after the deployment. ``advertisers`` are further ones, by alias."""
+        secret: dict[str, Any] = {"ACCESS_TOKEN": access_token, "ADVERTISER_ID": advertiser_id}
+        if advertisers:
+            secret["ADVERTISERS"] = advertisers
+        self.secrets.put_secret_value(SecretId=SECRET, SecretString=json.dumps(secret))
 
     def upload(self, key: str, content: bytes, *, second: int | None = None) -> ObjectVersion:
         """Put an object and its notification where S3 and EventBridge would put them."""
