@@ -82,7 +82,7 @@ def test_no_fault_of_any_call_of_any_action_loses_or_doubles_anything(
 ) -> None:
     use_memory_ledger(monkeypatch)
     scene = SCENES[name]
-    stage = Stage(new_pipeline, tiktok, read_seconds=0.2, max_receive_count=1 if times > 1 else 5)
+    stage = Stage(new_pipeline, tiktok, read_seconds=0.1, max_receive_count=2 if times > 1 else 5)
     for told, fault in FAULTS.items():
         stage.set(scene)
         tiktok.tell("faults", [{"path": call, "times": times, **fault}])
