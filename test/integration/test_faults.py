@@ -10,7 +10,7 @@ from test.support.pipeline import Pipeline
 from test.support.scenes import SCENES, Stage, use_memory_ledger
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
-FAULTS = {
+FAULTS: dict[str, dict[str, object]] = {
     "code 40100": {"kind": "code", "code": 40100},
     "code 50000": {"kind": "code", "code": 50000},
     "HTTP 502": {"kind": "http", "status": 502},
