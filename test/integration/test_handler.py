@@ -1,17 +1,12 @@
-"""The function's entry, as Lambda calls it; and that nothing leaks on any way out."""
+"""The function's entry, as Lambda calls it."""
 
-import io
 import json
-import logging
-import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from lambdas.audiences import handler
-from lambdas.audiences.preparation import Preparation
-from lambdas.observability import logger
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.protocol import Answer, Request
 from local.emulator.server import EmulatorServer
@@ -20,8 +15,6 @@ from test.support.clocks import FakeClock
 from test.support.pipeline import FUNCTION_SECONDS, Context, Message, Pipeline
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
-MARKED = any_hashes(1500, seed="marked")
-MARKED_ADDRESS = "marked.jane.doe@example.com"
 
 
 def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Message) -> dict[str, Any]:
@@ -84,74 +77,3 @@ def test_each_advertiser_has_a_rate_of_its_own(pipeline: Pipeline) -> None:
         api.audiences.list_audiences()
 
     assert stopwatch.starts == [("1", 0.5), ("2", 0.5), ("1", 1.0), ("2", 1.0)]
-
-
-@pytest.fixture
-def log() -> Any:
-    """Everything that the function writes to its log, formatted as in Lambda."""
-    stream = io.StringIO()
-    recorder = logging.StreamHandler(stream)
-    recorder.setFormatter(logger.registered_formatter)
-    sources = [logging.getLogger(logger.service), logging.getLogger()]
-    for source in sources:
-        source.addHandler(recorder)
-    yield stream
-    for source in sources:
-        source.removeHandler(recorder)
-
-
-@pytest.mark.parametrize(
-    "scene", ["delivered", "refused", "rejected by TikTok", "throttled", "cut off", "token rejected", "defect"]
-)
-def test_no_identifier_and_no_token_leaves_but_to_tiktok(
-    pipeline: Pipeline,
-    tiktok: EmulatorServer,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    log: io.StringIO,
-    scene: str,
-) -> None:
-    rows = [*MARKED, "nonsense"]
-    told_by_defect = "ValueError at defective:"
-    match scene:
-        case "refused":
-            rows = [*MARKED, MARKED_ADDRESS]
-        case "rejected by TikTok":
-            quoting = f"row {MARKED[0]} of {MARKED_ADDRESS} is wrong, token {pipeline.emulator.access_token}"
-            tiktok.tell("faults", [{"path": "create", "kind": "code", "code": 40002, "message": quoting}])
-        case "throttled":
-            tiktok.tell("faults", [{"path": "upload", "times": 100, "kind": "code", "code": 40100}])
-        case "cut off":
-            tiktok.tell("faults", [{"path": "upload", "times": 100, "kind": "drop_after_commit"}])
-        case "token rejected":
-            tiktok.tell("tokens", {"token": pipeline.emulator.access_token, "state": "revoked"})
-        case "defect":
-
-            def defective(*_: object) -> None:
-                raise ValueError(f"cannot handle {MARKED[0]} {MARKED_ADDRESS}")
-
-            monkeypatch.setattr(Preparation, "prepare", defective)
-    pipeline.upload(KEY.format("file"), as_file(rows))
-    [message] = pipeline.queue.messages.values()
-
-    invoke(pipeline, monkeypatch, message)
-
-    names = [entry["Key"] for entry in pipeline.s3.list_objects_v2(Bucket="data")["Contents"]]
-    receipts = [
-        pipeline.s3.get_object(Bucket="data", Key=name)["Body"].read().decode()
-        for name in names
-        if name.startswith("receipts/")
-    ]
-    ledger = json.dumps(pipeline.dynamodb.scan(TableName="ledger")["Items"])
-    metrics_and_output = "".join(capsys.readouterr())
-    told = "\n".join(
-        [log.getvalue(), metrics_and_output, *names, *receipts, ledger, *map(repr, pipeline.queue.dead_letters)]
-    )
-    assert "CloudWatchMetrics" in metrics_and_output
-    assert log.getvalue(), "there is something to look at"
-    assert (told_by_defect in told) == (scene == "defect")
-    assert pipeline.emulator.access_token not in told
-    assert MARKED_ADDRESS not in told
-    assert "jane" not in told
-    assert not set(re.findall(r"[0-9a-f]{64}", told.lower())) & set(MARKED)
-    assert not any(value[:20] in told.lower() for value in MARKED)
