@@ -6,6 +6,7 @@ as fast as the test wants.
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -147,11 +148,11 @@ class Pipeline:
         self.clock = FakeClock()
         self.queue = Queue(self.clock)
         self.wire = Tripwire()
-        self.s3 = boto3.client("s3", region_name=REGION)
+        self.s3 = _client("s3")
         self.s3.create_bucket(Bucket=BUCKET)
         self.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
         self.dynamodb = dynamodb or _new_table()
-        self.secrets = boto3.client("secretsmanager", region_name=REGION)
+        self.secrets = _client("secretsmanager")
         self.secrets.create_secret(Name=SECRET, SecretString="{}")
         self.put_credentials(emulator.access_token, emulator.advertiser_id)
         self.settings = ActivationSettings(
@@ -301,8 +302,19 @@ class Pipeline:
         )
 
 
+@functools.cache
+def _client(service: Any) -> Any:
+    # To make one takes longer than most tests; moto answers it in every test, by what is there in that test.
+    return boto3.client(
+        service,
+        region_name=REGION,
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106
+    )
+
+
 def _new_table() -> Any:
-    dynamodb = boto3.client("dynamodb", region_name=REGION)
+    dynamodb = _client("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
