@@ -93,6 +93,11 @@ class Entry:
         return (self.version.arrived_at, _RANKS[self.change], sequencer, self.id)
 
     @property
+    def is_streamed(self) -> bool:
+        """Whether the rows travel by streaming; an audience takes one route only."""
+        return self.version.key.split("/")[2:3] == ["streaming"]
+
+    @property
     def stored_bytes(self) -> int:
         """About how much of the ledger's item it takes, at most."""
         return len(self.version.key.encode()) + 20 * len(self.file_paths) + _ENTRY_BYTES
@@ -186,6 +191,9 @@ class History:
             # Changes of one kind may come in any order.
             while repeated and repeated[0].change is entry.change:
                 repeated.pop(0)
+        # Of the other route, only what did not concern this audience: a remove on a name that had none, for instance.
+        leading = repeated[0] if repeated and entry.change is Change.DELETE else entry
+        repeated = [other for other in repeated if other.is_streamed == leading.is_streamed]
         number = self.plans + 1
         entries = {other.id: replace(other, is_pending=False) for other in self.entries}
         for planned in (entry, *repeated):

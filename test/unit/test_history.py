@@ -132,3 +132,12 @@ def test_when_the_audience_is_gone_only_removes_are_remembered() -> None:
     entries = tuple(an_entry(change, 0) for change in (Change.REPLACE, Change.APPEND, Change.REMOVE))
 
     assert [entry.change for entry in History(entries).after_loss().entries] == [Change.REMOVE]
+
+
+def test_a_late_change_is_not_followed_by_what_came_over_the_other_route() -> None:
+    remove = an_entry(Change.REMOVE, 2, name="tiktok/Foodies/streaming/delete/2.csv")
+    appended = an_entry(Change.APPEND, 1, name="tiktok/Foodies/email_sha256/1.csv")
+    deletion = an_entry(Change.DELETE, 0, name="tiktok/Foodies/streaming/delete_audience/0.txt")
+
+    assert [entry.id for entry in History((remove,)).with_new(appended).pending] == [appended.id]
+    assert [entry.id for entry in History((appended, remove)).with_new(deletion).pending] == [deletion.id, appended.id]
