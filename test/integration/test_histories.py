@@ -1,7 +1,8 @@
 """Random histories of one company: whatever happens to the messages, TikTok ends with exactly whom it should have.
 
-Each history uploads files of every action over both routes, and suppression lists; their notifications are shuffled and
-duplicated, and the function is killed at random moments. A failure prints its seed; ``HISTORIES_SEED`` repeats it.
+Each history uploads files of every action over both routes, deletes audiences, and uploads suppression lists. Their
+notifications are shuffled and duplicated, TikTok fails, and the function is killed at random moments. A failure prints
+its seed; ``HISTORIES_SEED`` repeats it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pytest
 
 from lambdas.audiences import handler
 from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas.tiktok import segments
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of, slots_digest
 from test.support.crashes import Tripwire
@@ -25,7 +27,7 @@ HISTORIES = 200
 SEED = int(os.environ.get("HISTORIES_SEED", "20261122"))
 FILES, STREAM, SUPPRESSION = "files", "stream", "suppression"
 # Within one second a replace comes first and a remove last.
-RANKS = {"replace": 0, "append": 1, "add": 1, "remove": 2, "delete": 2}
+RANKS = {"delete_audience": 0, "replace": 0, "append": 1, "add": 1, "remove": 2, "delete": 2}
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Upload:
         """Where it is put."""
         if self.audience == SUPPRESSION:
             return f"suppression/email_sha256/{self.number}.csv"
-        route = "email_sha256" if self.audience == FILES else "streaming"
+        route = "email_sha256" if self.audience == FILES and self.action != "delete_audience" else "streaming"
         return f"tiktok/{self.audience}/{route}/{self.action}/{self.number}.csv"
 
     @property
@@ -71,7 +73,7 @@ class History:
                 action, some = "", self.random.sample(suppressible, self.random.randint(1, 6))
             else:
                 actions = ("append", "remove", "replace") if audience == FILES else ("add", "delete")
-                action = self.random.choice(actions)
+                action = self.random.choice((*actions * 3, "delete_audience"))
                 some = self.random.sample(people, self.random.randint(1, 12)) + self.random.sample(never_suppressed, 1)
             self.uploads.append(Upload(number, audience, action, self.random.randint(0, 4), tuple(some)))
 
@@ -81,7 +83,9 @@ class History:
         members: set[str] | None = None
         for upload in sorted(changes, key=lambda each: (each.second, RANKS[each.action], each.number)):
             people = set(upload.people)
-            if upload.action == "replace":
+            if upload.action == "delete_audience":
+                members = None
+            elif upload.action == "replace":
                 members = people
             elif upload.action in ("append", "add"):
                 members = (members or set()) | people
@@ -99,6 +103,11 @@ def play(history: History, pipeline: Pipeline) -> None:
     chance.shuffle(deliveries)
     for version in deliveries:
         pipeline.send(notification_of(version))
+        if chance.random() < 0.3:
+            fault = {"kind": "code", "code": 50000, "times": chance.randint(1, 6)}
+            pipeline.emulator.tell(
+                "faults", [fault | {"path": chance.choice(("create", "update", "upload", "mapping"))}]
+            )
         if chance.random() < 0.4:
             pipeline.arm(Tripwire(kill_at=chance.randint(1, 50)))
         if chance.random() < 0.5:
@@ -116,7 +125,14 @@ def test_the_membership_is_that_of_the_order_of_arrival(
     monkeypatch.setattr(handler, "DynamoLedger", MemoryLedger)
     monkeypatch.setattr(handler, "DynamoRegistry", MemoryRegistry)
     tiktok.tell("settings", {"minimum_audience_size": 0})
-    pipeline = new_pipeline(minimum_size=0, thread_count=1, function_seconds=STEP_SECONDS + 60, dynamodb=Table())
+    monkeypatch.setattr(segments, "MOST_ENTRIES", 3)
+    pipeline = new_pipeline(
+        minimum_size=0,
+        thread_count=1,
+        function_seconds=STEP_SECONDS + 60,
+        dynamodb=Table(),
+        allow_audience_deletion=True,
+    )
     history = History(seed)
     random.seed(seed)  # the function spreads its retries
 
