@@ -1,8 +1,8 @@
 """Random histories of one company: whatever happens to the messages, TikTok ends with exactly whom it should have.
 
 Each history uploads files of every action over both routes, deletes audiences, and uploads suppression lists. Their
-notifications are shuffled and duplicated, TikTok fails, and the function is killed at random moments. A failure prints
-its seed; ``HISTORIES_SEED`` repeats it.
+notifications are shuffled and duplicated, TikTok fails, and the function is killed, or its time is up, at any moment. A
+failure prints its seed; ``HISTORIES_SEED`` repeats it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from lambdas.audiences import handler
 from lambdas.audiences.attempt import STEP_SECONDS
 from lambdas.tiktok import segments
+from lambdas.tiktok.segments import SegmentApi
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of, slots_digest
 from test.support.crashes import Tripwire
@@ -118,6 +120,18 @@ def play(history: History, pipeline: Pipeline) -> None:
     pipeline.run()
 
 
+def stream_slowly(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> None:
+    """Batches of three, of which a function has time for a few only."""
+    at_once = SegmentApi.map
+
+    def slowly(api: SegmentApi, *given: Any) -> str:
+        pipeline.clock.sleep(25)
+        return at_once(api, *given)
+
+    monkeypatch.setattr(segments, "MOST_ENTRIES", 3)
+    monkeypatch.setattr(SegmentApi, "map", slowly)
+
+
 @pytest.mark.parametrize("seed", range(SEED, SEED + HISTORIES))
 def test_the_membership_is_that_of_the_order_of_arrival(
     new_pipeline: Callable[..., Pipeline], tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch, seed: int
@@ -125,7 +139,6 @@ def test_the_membership_is_that_of_the_order_of_arrival(
     monkeypatch.setattr(handler, "DynamoLedger", MemoryLedger)
     monkeypatch.setattr(handler, "DynamoRegistry", MemoryRegistry)
     tiktok.tell("settings", {"minimum_audience_size": 0})
-    monkeypatch.setattr(segments, "MOST_ENTRIES", 3)
     pipeline = new_pipeline(
         minimum_size=0,
         thread_count=1,
@@ -133,6 +146,7 @@ def test_the_membership_is_that_of_the_order_of_arrival(
         dynamodb=Table(),
         allow_audience_deletion=True,
     )
+    stream_slowly(monkeypatch, pipeline)
     history = History(seed)
     random.seed(seed)  # the function spreads its retries
 
