@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas.tiktok import segments
 from lambdas.tiktok.protocol import Answer, Request
+from lambdas.tiktok.segments import SegmentApi
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of, slots_digest
@@ -316,3 +319,38 @@ def test_a_name_that_tiktok_would_cut_is_refused(pipeline: Pipeline) -> None:
 
     assert reasons(pipeline) == ["bad_key"]
     assert list(found(pipeline)) == ["y" * 70]
+
+
+def test_what_was_sent_for_one_plan_does_not_count_for_the_next(
+    new_pipeline: Callable[..., Pipeline], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A delete is interrupted; a late add finishes it, adds, and is interrupted before the delete is repeated."""
+    pipeline = new_pipeline(thread_count=1)
+    monkeypatch.setattr(segments, "MOST_ENTRIES", 1)
+    at_once = SegmentApi.map
+
+    def slowly(api: SegmentApi, *given: Any) -> str:
+        pipeline.clock.sleep(10)
+        return at_once(api, *given)
+
+    monkeypatch.setattr(SegmentApi, "map", slowly)
+    everybody, opted_out = PEOPLE[:10], PEOPLE[:5]
+    pipeline.upload(ADD.format("all"), emails(everybody), second=1)
+    pipeline.run()
+    late = pipeline.store(ADD.format("late"), emails(opted_out), second=2)
+    pipeline.upload(DELETE.format("opted out"), emails(opted_out), second=3)
+    pipeline.function_seconds = STEP_SECONDS + 5
+    pipeline.deliver_next()
+    [copy] = pipeline.queue.messages.values()
+    pipeline.queue.messages = {}
+    pipeline.send(notification_of(late))
+    while found(pipeline)["Foodies"] != slots_digest(EMAIL_SHA256=everybody):
+        pipeline.deliver_next()
+    pipeline.queue.messages[copy.id] = copy
+    pipeline.function_seconds = 900
+
+    pipeline.deliver(copy)
+    pipeline.run()
+
+    assert found(pipeline) == {"Foodies": slots_digest(EMAIL_SHA256=everybody[5:])}
+    assert not pipeline.queue.dead_letters

@@ -181,7 +181,7 @@ class Pipeline:
         )
         self._read_seconds = read_seconds
         self._minimum_size = minimum_size
-        self._function_seconds = function_seconds
+        self.function_seconds = function_seconds
         self._arrivals = 0
         self.invocations = 0
         self.application = self._cold_start()
@@ -245,18 +245,22 @@ class Pipeline:
         for _ in range(most_deliveries):
             if not self.queue.messages:
                 return
-            message = min(self.queue.messages.values(), key=lambda each: each.visible_at)
-            self.clock.move_to(message.visible_at)
-            self.deliver(message)
+            self.deliver_next()
         raise AssertionError(f"the queue is not empty after {most_deliveries} deliveries")
+
+    def deliver_next(self) -> None:
+        """Move the clock on to the message that becomes visible next, and deliver it."""
+        message = min(self.queue.messages.values(), key=lambda each: each.visible_at)
+        self.clock.move_to(message.visible_at)
+        self.deliver(message)
 
     def deliver(self, message: Message) -> None:
         """One invocation for one message. A killed function leaves it hidden for as long as it was held."""
         message.receives += 1
-        message.visible_at = self.clock.now() + 6 * self._function_seconds
+        message.visible_at = self.clock.now() + 6 * self.function_seconds
         record = SQSRecord(message.as_record())
         self.invocations += 1
-        context: Any = Context(self.clock, self.invocations, self._function_seconds)
+        context: Any = Context(self.clock, self.invocations, self.function_seconds)
         try:
             self.application.process(record, context, self.application.new_activation())
         except RecordFailedError:
