@@ -243,8 +243,8 @@ class AudienceWriter:
         # A create is carried out whatever its size.
         changes = plan.pending[audience_id is None :]
         at_risk = any(route.has_minimum(change) and self._is_at_risk(turn, change, size) for change in changes)
-        told_by_size = not before.recent(self._clock.now()) and not plan.pending[1:]
-        plan = plan.with_entry(replace(plan.pending[0], is_at_risk=at_risk, size=size if told_by_size else 0))
+        is_alone = not (before.recent(self._clock.now()) or self._suppressed_rows(turn) or plan.pending[1:])
+        plan = plan.with_entry(replace(plan.pending[0], is_at_risk=at_risk, size=size if is_alone else 0))
         turn.history = plan
         turn.save()
         try:
