@@ -38,7 +38,7 @@ def audiences() -> None:
 @stack_option
 @pass_aws
 def list_(aws: Aws, as_json: bool, stack_name: str) -> None:
-    """List the names of all audiences that the connector has ever written to, by advertiser.
+    """List every audience name that a file was ever for, by advertiser; TikTok need not have it.
 
     Who is suppressed is removed from these. An audience that was deleted since keeps its name here.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import tenacity
 
-from lambdas.audiences.delivery import CREATED, SUPERSEDED, Applied
+from lambdas.audiences.delivery import CREATED, NOT_THERE, SUPERSEDED, Applied
 from lambdas.audiences.history import FOLLOWS_SECONDS, Change, Entry, History
 from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
 from lambdas.tiktok.errors import (
@@ -298,11 +298,15 @@ class AudienceWriter:
         return sum(rows for at, rows in turn.known.get("suppressed", ()) if now - at < FOLLOWS_SECONDS)
 
     def _told(self, turn: Turn, audience_id: str | None, done: Entry) -> Applied:
-        created = audience_id is not None and turn.known.get("created_for") == done.id
+        action: str = done.change
+        if audience_id is not None and turn.known.get("created_for") == done.id:
+            action = CREATED
+        elif done.change is Change.DELETE and not done.request_id:
+            action = NOT_THERE
         return Applied(
             turn.name,
             audience_id or "",
-            CREATED if created else done.change,
+            action,
             done.request_id,
             is_at_risk=done.is_at_risk,
             size=done.size,

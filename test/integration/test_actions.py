@@ -400,3 +400,12 @@ def test_raw_identifiers_are_hashed_before_they_leave(
     assert receipt is not None
     assert receipt["rows"]["sent"] == len(given) + 1
     assert members(small) == members_digest([already, *(hashlib.sha256(each.encode()).hexdigest() for each in meant)])
+
+
+def test_the_receipt_of_a_deletion_says_when_there_was_nothing_to_delete(new_pipeline: Callable[..., Pipeline]) -> None:
+    pipeline = new_pipeline(allow_audience_deletion=True)
+    version = pipeline.upload("tiktok/Misspelt/streaming/delete_audience/now.txt", b"")
+
+    pipeline.run()
+
+    assert (pipeline.receipt(version) or {})["action"] == "NOT_THERE"
