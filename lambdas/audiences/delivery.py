@@ -55,9 +55,9 @@ class Applied:
     """What was done to an audience at TikTok, and by which call.
 
     ``action`` is a change, ``CREATE``, ``SUPERSEDED`` or ``NOT_THERE``. ``repeated`` are the ids of newer objects that
-    were applied again after this one. ``is_at_risk`` says that TikTok may not carry it out; ``size`` is how many people TikTok
-    showed before, ``since`` TikTok's own time of the change, ``error_before`` the error that TikTok showed then, and
-    ``confirmed_by`` what told that it was carried out.
+    were applied again after this one. ``is_at_risk`` says that TikTok may not carry it out; ``size`` is how many people
+    TikTok showed before, ``since`` TikTok's own time of the change, ``error_before`` the error that TikTok showed then,
+    and ``confirmed_by`` what told that it was carried out.
     """
 
     audience: str
