@@ -15,12 +15,12 @@ from cli.terminal import console, count, printable, table
 from lambdas.audiences.formats import STREAMING
 from lambdas.aws.registry import NAMES_ATTRIBUTE, NAMES_PREFIX
 from lambdas.contracts import AUDIENCES_PREFIX
+from lambdas.tiktok.segments import LONGEST_NAME
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # TikTok cuts longer names on this route (API reference section 4.1).
-_LONGEST_NAME = 70
 
 
 @click.group(short_help="List audiences, or delete one.")
@@ -95,9 +95,9 @@ def _expect_name(value: str) -> str:
         raise click.BadParameter("it is not valid Unicode.") from None
     if not value or "/" in value:
         raise click.BadParameter("an audience's name has at least one character and no '/'.")
-    if len(value) > _LONGEST_NAME:
+    if len(value) > LONGEST_NAME:
         raise click.BadParameter(
-            f"it has {len(value)} characters, and audiences with more than {_LONGEST_NAME} are out of reach here. "
+            f"it has {len(value)} characters, and audiences with more than {LONGEST_NAME} are out of reach here. "
             "Delete it in TikTok Ads Manager."
         )
     return value

@@ -10,7 +10,8 @@ from typing import Any
 from lambdas.audiences.audience_settings import AudienceSettings
 from lambdas.audiences.delivery import Delivery
 from lambdas.audiences.domain import Target
-from lambdas.audiences.ports import Ledger
+from lambdas.audiences.ports import Ledger, ObjectStore
+from lambdas.audiences.rows.check import Part, clean_part, source_span
 from lambdas.audiences.rows.reading import Reading
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import ConnectorError, NotReady, RetryableError
@@ -42,6 +43,19 @@ class Attempt:
         """Change the delivery and write it down. Raises ConnectorError."""
         self.delivery = replace(self.delivery, **changes)
         self.ledger.save(self.key, self.delivery.to_document(), owner=self.owner)
+
+    def cleaned_rows(self, objects: ObjectStore) -> Iterator[bytes]:
+        """All rows of the object once it is checked, as they are sent. Raises ConnectorError."""
+        assert self.delivery.check is not None
+        for part in self.delivery.check.parts:
+            yield from self.cleaned_part(objects, part)
+
+    def cleaned_part(self, objects: ObjectStore, part: Part) -> Iterator[bytes]:
+        """The rows of one part. Raises ConnectorError."""
+        assert self.delivery.check is not None
+        assert self.reading is not None
+        with objects.read(self.version, source_span(part, self.reading)) as chunks:
+            yield from clean_part(chunks, part, self.delivery.check, self.reading)
 
     def expect_time_for(self, step: str) -> None:
         """Raises NotReady when too little time is left: what is done is written down, and another run goes on there.

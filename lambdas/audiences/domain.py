@@ -6,11 +6,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.formats import FORMATS, Format, Route
 from lambdas.audiences.history import Change
 from lambdas.audiences.rows.blocks import LARGEST_FILE
 from lambdas.audiences.rows.check import FileCheck
 from lambdas.audiences.rows.columns import expected_columns, raw_not_allowed
+from lambdas.audiences.rows.entries import LONGEST_AUDIENCE_NAME
 from lambdas.audiences.rows.file_types import FileType, parse_file_type
 from lambdas.audiences.rows.tally import PLAIN_REASONS, Tally
 from lambdas.contracts import AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX
@@ -21,10 +23,6 @@ from lambdas.tiktok.models import Action
 
 LONGEST_NAME = 128  # characters, API reference section 3.4
 MOST_PARTS = 49  # "fewer than 50" file_paths a call, section 3.4
-# What a row that cannot be sent does to its file (``on_invalid_row``).
-SKIP, REFUSE = "skip", "refuse"
-# Longer names are cut on the streaming route (section 4.1), and would then not be found again.
-_LONGEST_STREAMING_NAME = 70
 _GRAMMAR = f"{AUDIENCES_PREFIX}<audience>/<format>/[<action>/]<file>"
 _SUPPRESSION_GRAMMAR = f"{SUPPRESSIONS_PREFIX}<format>/<file>"
 _FILE_ACTIONS = {action.lower(): action for action in Action}
@@ -79,7 +77,7 @@ def parse_key(key: str, supported: Collection[str]) -> Target:
             reason="unsupported_format",
         )
     chosen = FORMATS[format_name.lower()]
-    longest = _LONGEST_STREAMING_NAME if chosen.route is Route.STREAMING else LONGEST_NAME
+    longest = LONGEST_AUDIENCE_NAME if chosen.route is Route.STREAMING else LONGEST_NAME
     if len(audience) > longest:
         raise InvalidInput(
             f"The audience's name has {len(audience)} characters; TikTok takes 1 to {longest} there.", reason="bad_key"
@@ -148,7 +146,11 @@ def parse_object(version: ObjectVersion, supported: Collection[str], *, allow_ra
 
 
 def refusal(
-    check: FileCheck, format_: Format | None = None, *, max_invalid_ratio: float, on_invalid_row: str = SKIP
+    check: FileCheck,
+    format_: Format | None = None,
+    *,
+    max_invalid_ratio: float,
+    on_invalid_row: OnInvalidRow = OnInvalidRow.SKIP,
 ) -> InvalidInput | None:
     """Why a file is refused whole, if it is. Names reasons, counts and line numbers, never a value.
 
@@ -176,7 +178,7 @@ def refusal(
             reason="no_valid_rows",
         )
     faulty = tally.invalid_rows + tally.partial_rows
-    if faulty and on_invalid_row == REFUSE:
+    if faulty and on_invalid_row is OnInvalidRow.REFUSE:
         return InvalidInput(
             f"{faulty} of {tally.read} rows are invalid ({_problems(tally)}), and the audience's on_invalid_row is "
             "refuse. Nothing was sent.",

@@ -14,7 +14,7 @@ from lambdas.audiences.domain import Target, parse_key, refusal
 from lambdas.audiences.formats import Route
 from lambdas.audiences.history import Change, Entry
 from lambdas.audiences.ports import AudienceApi, Clock, Ledger, ObjectStore, Registry, SuppressionList
-from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_file, clean_part, source_span
+from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_file
 from lambdas.audiences.rows.reading import Reading, RowRules, Suppressed
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.identifiers.models import IdentifierSpace
@@ -121,6 +121,14 @@ class Preparation:
         assert owner.target is not None
         key = f"{owner.version.id} as {upload_type} for {advertiser_id}"
         with self._attempt(key, owner.version, owner.target, owner) as attempt:
+            checked = owner.delivery
+            attempt.delivery = replace(
+                attempt.delivery,
+                prepared_with=checked.prepared_with,
+                suppression=checked.suppression,
+                check=checked.check,
+                uploads=attempt.delivery.uploads if attempt.delivery.prepared_with == checked.prepared_with else (),
+            )
             self._check(attempt)
             if anew:
                 attempt.record(uploads=())
@@ -200,13 +208,10 @@ class Preparation:
         attempt.expect_time_for("the last step")
 
     def _read_part(self, attempt: Attempt, part: Part, first_line: bytes) -> io.BytesIO:
-        reading = attempt.reading
-        assert reading is not None
         content = io.BytesIO()
         content.write(first_line)
-        with self._objects.read(attempt.version, source_span(part, reading)) as chunks:
-            for rows in clean_part(chunks, part, _checked(attempt), reading):
-                content.write(rows)
+        for rows in attempt.cleaned_part(self._objects, part):
+            content.write(rows)
         if content.tell() != len(first_line) + part.bytes:
             # A version never changes, so the check was made by an older release of the row cleaner.
             attempt.record(check=None, uploads=(), state=State.STARTED)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.domain import parse_key
-from lambdas.audiences.formats import Route as RouteName
 from lambdas.audiences.history import Change, Entry, History
 from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
 from lambdas.audiences.preparation import FILE_LIFETIME_SECONDS, Preparation
@@ -209,8 +208,7 @@ class Routes:
         return self._files.delete(audience_id)
 
     def _of(self, entry: Entry) -> FileRoute | StreamingRoute:
-        target = parse_key(entry.version.key, CALCULATE_TYPES)
-        return self._streaming if target.format.route is RouteName.STREAMING else self._files
+        return self._streaming if entry.is_streamed else self._files
 
 
 def _audience_type(entry: Entry) -> CalculateType:

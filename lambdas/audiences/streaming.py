@@ -8,7 +8,6 @@ from itertools import islice
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.ports import ObjectStore, SegmentApi
-from lambdas.audiences.rows.check import clean_part, source_span
 from lambdas.audiences.rows.entries import StreamEntry, parse_entry
 from lambdas.tiktok.errors import TikTokRejected
 from lambdas.tiktok.models import IdSchema, MappingAction
@@ -81,17 +80,12 @@ class Streamer:
     def _entries(self, attempt: Attempt, name: str) -> Iterator[StreamEntry]:
         """The entries for one audience, in the order of the file."""
         assert attempt.target is not None
-        assert attempt.delivery.check is not None
-        assert attempt.reading is not None
-        check, reading = attempt.delivery.check, attempt.reading
         is_first = name == attempt.target.audience
-        for part in check.parts:
-            with self._objects.read(attempt.version, source_span(part, reading)) as chunks:
-                for block in clean_part(chunks, part, check, reading):
-                    for line in block.splitlines():
-                        entry = parse_entry(line)
-                        if is_first or name in entry.audiences:
-                            yield entry
+        for block in attempt.cleaned_rows(self._objects):
+            for line in block.splitlines():
+                entry = parse_entry(line)
+                if is_first or name in entry.audiences:
+                    yield entry
 
     def _send(
         self,

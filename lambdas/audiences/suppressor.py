@@ -16,7 +16,6 @@ from lambdas.audiences.delivery import Applied
 from lambdas.audiences.history import Change, Entry
 from lambdas.audiences.ports import ObjectStore, Registry, SuppressionList
 from lambdas.audiences.routes import STREAMED_AUDIENCE
-from lambdas.audiences.rows.check import clean_part, source_span
 from lambdas.audiences.rows.entries import StreamEntry
 from lambdas.audiences.tools import Tools
 from lambdas.identifiers.models import IdentifierSpace
@@ -147,23 +146,15 @@ class Suppressor:
         return tools.api.audiences.update(audience.audience_id, action=Action.REMOVE, file_paths=file_paths)
 
     def _digests(self, attempt: Attempt) -> Iterator[bytes]:
-        for rows in self._rows(attempt):
+        for rows in attempt.cleaned_rows(self._objects):
             yield bytes.fromhex(rows.decode())
 
     def _entries(self, attempt: Attempt, slots: int) -> Iterator[StreamEntry]:
         number = 0
-        for rows in self._rows(attempt):
+        for rows in attempt.cleaned_rows(self._objects):
             for row in rows.decode().split():
                 number += 1
                 yield StreamEntry(number, (row,) * slots, ())
-
-    def _rows(self, attempt: Attempt) -> Iterator[bytes]:
-        check, reading = attempt.delivery.check, attempt.reading
-        assert check is not None
-        assert reading is not None
-        for part in check.parts:
-            with self._objects.read(attempt.version, source_span(part, reading)) as chunks:
-                yield from clean_part(chunks, part, check, reading)
 
 
 class _Stream(io.RawIOBase):

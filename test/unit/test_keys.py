@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.domain import Target, parse_key, parse_object, refusal
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.check import FileCheck, Part, check_file
@@ -149,7 +150,7 @@ def test_the_limit_of_parts_does_not_hold_on_the_streaming_route() -> None:
 def test_rows_that_are_invalid_or_lack_a_field_count_against_the_ratio_and_can_refuse_the_file(tally: Tally) -> None:
     check = FileCheck(tally, ())
 
-    refused = refusal(check, max_invalid_ratio=1, on_invalid_row="refuse")
+    refused = refusal(check, max_invalid_ratio=1, on_invalid_row=OnInvalidRow.REFUSE)
     too_many = refusal(check, max_invalid_ratio=0.009)
 
     assert refusal(check, max_invalid_ratio=0.01) is None
@@ -162,7 +163,7 @@ def test_rows_that_are_invalid_or_lack_a_field_count_against_the_ratio_and_can_r
 def test_suppressed_rows_are_no_faults() -> None:
     check = FileCheck(Tally(100, 1, suppressed=99), ())
 
-    assert refusal(check, max_invalid_ratio=0, on_invalid_row="refuse") is None
+    assert refusal(check, max_invalid_ratio=0, on_invalid_row=OnInvalidRow.REFUSE) is None
 
 
 def test_a_raw_format_is_refused_before_it_is_read_unless_it_is_allowed() -> None:
