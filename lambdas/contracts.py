@@ -22,8 +22,7 @@ class Env(StrEnum):
     MAX_INVALID_RATIO = "MAX_INVALID_RATIO"
     MAX_RECEIVE_COUNT = "MAX_RECEIVE_COUNT"
     RETRY_DELAY_SECONDS = "RETRY_DELAY_SECONDS"
-    REQUESTS_PER_SECOND = "TIKTOK_REQUESTS_PER_SECOND"  # over all functions together
-    MAX_CONCURRENCY = "MAX_CONCURRENCY"  # how many functions share that rate
+    REQUEST_INTERVAL_SECONDS = "TIKTOK_REQUEST_INTERVAL_SECONDS"  # of one function: its share of the rate
     LEDGER_RETENTION_DAYS = "LEDGER_RETENTION_DAYS"
     ALLOW_RAW_IDENTIFIERS = "ALLOW_RAW_IDENTIFIERS"  # "true" or "false", as every switch
     DEFAULT_COUNTRY = "DEFAULT_COUNTRY"  # ISO 3166, two letters, upper case; empty: none
@@ -99,6 +98,9 @@ CALCULATE_TYPES = (
 # these words with those of ``lambdas.identifiers``, which ``stacks`` may not import.
 EMAIL_RULES = ("plain", "older", "both")
 PHONE_RULES = ("plus", "no_plus", "both")
+
+# The most that ``large_object_bytes`` may be: one function can handle so much in the time that it has.
+LARGEST_LARGE_OBJECT_BYTES = 4 * 2**30
 
 # Requests of one function at a time on the streaming route.
 MOST_THREADS = 10

@@ -3,91 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from lambdas.contracts import CALCULATE_TYPES, MOST_THREADS, Env
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.tiktok.errors import FatalError
-
-
-@dataclass(frozen=True)
-class ActivationSettings:
-    """What the activation function reads from its environment.
-
-    ``default_country`` (ISO 3166, two letters, upper case) is where a raw phone number without "+" is dialled.
-    """
-
-    bucket: str
-    ledger_table: str
-    secret_id: str
-    queue_url: str
-    dead_letter_queue_url: str
-    tiktok_api_url: str
-    supported_calculate_types: frozenset[str]
-    max_invalid_ratio: float
-    max_receive_count: int
-    retry_delay_seconds: int
-    requests_per_second: float
-    max_concurrency: int
-    ledger_retention_days: int
-    allow_raw_identifiers: bool
-    default_country: str | None
-    email_rule: EmailRule
-    phone_rule: PhoneRule
-    thread_count: int
-    allow_audience_deletion: bool
-
-    @property
-    def request_interval_seconds(self) -> float:
-        """The time between two requests of one function, when all of them together keep the rate."""
-        return self.max_concurrency / self.requests_per_second
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Read all variables.
-
-        Raises:
-            FatalError: names every variable that is missing or wrong.
-        """
-        problems: list[str] = []
-
-        def read(name: Env, convert: Callable[[str], Any], *, may_be_empty: bool = False) -> Any:
-            try:
-                value = environment[name]
-                if value:
-                    return convert(value)
-                if not may_be_empty:
-                    raise ValueError
-            except KeyError:
-                problems.append(f"{name} is missing")
-            except ValueError:
-                problems.append(f"{name} is {environment[name]!r}, which is not what it should be")
-
-        settings = cls(
-            bucket=read(Env.BUCKET, str),
-            ledger_table=read(Env.LEDGER_TABLE, str),
-            secret_id=read(Env.SECRET_ID, str),
-            queue_url=read(Env.QUEUE_URL, str),
-            dead_letter_queue_url=read(Env.DEAD_LETTER_QUEUE_URL, str),
-            tiktok_api_url=read(Env.TIKTOK_API_URL, str),
-            supported_calculate_types=read(Env.SUPPORTED_CALCULATE_TYPES, _calculate_types),
-            max_invalid_ratio=read(Env.MAX_INVALID_RATIO, _ratio),
-            max_receive_count=read(Env.MAX_RECEIVE_COUNT, _positive),
-            retry_delay_seconds=read(Env.RETRY_DELAY_SECONDS, _positive),
-            requests_per_second=read(Env.REQUESTS_PER_SECOND, _rate),
-            max_concurrency=read(Env.MAX_CONCURRENCY, _positive),
-            ledger_retention_days=read(Env.LEDGER_RETENTION_DAYS, _positive),
-            allow_raw_identifiers=read(Env.ALLOW_RAW_IDENTIFIERS, _switch),
-            default_country=read(Env.DEFAULT_COUNTRY, _country, may_be_empty=True),
-            email_rule=read(Env.EMAIL_RULE, EmailRule),
-            phone_rule=read(Env.PHONE_RULE, PhoneRule),
-            thread_count=read(Env.THREAD_COUNT, _threads),
-            allow_audience_deletion=read(Env.ALLOW_AUDIENCE_DELETION, _switch),
-        )
-        if problems:
-            raise FatalError(f"The function's environment is wrong: {'; '.join(problems)}. Deploy the stack again.")
-        return settings
 
 
 def _calculate_types(text: str) -> frozenset[str]:
@@ -104,7 +25,7 @@ def _ratio(text: str) -> float:
     return value
 
 
-def _rate(text: str) -> float:
+def _seconds(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise ValueError
@@ -138,3 +59,77 @@ def _positive(text: str) -> int:
     if value < 1:
         raise ValueError
     return value
+
+
+def _read_from(name: Env, convert: Callable[[str], Any] = str, *, may_be_empty: bool = False) -> Any:
+    """A field that is read from a variable; None where that is empty and may be."""
+    return field(metadata={"name": name, "convert": convert, "may_be_empty": may_be_empty})
+
+
+@dataclass(frozen=True, kw_only=True)
+class FunctionSettings:
+    """What every function reads from its environment.
+
+    ``request_interval_seconds`` is the time between two requests of one function for one advertiser: its share of the
+    rate.
+    """
+
+    bucket: str = _read_from(Env.BUCKET)
+    ledger_table: str = _read_from(Env.LEDGER_TABLE)
+    ledger_retention_days: int = _read_from(Env.LEDGER_RETENTION_DAYS, _positive)
+    secret_id: str = _read_from(Env.SECRET_ID)
+    tiktok_api_url: str = _read_from(Env.TIKTOK_API_URL)
+    request_interval_seconds: float = _read_from(Env.REQUEST_INTERVAL_SECONDS, _seconds)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read all variables.
+
+        Raises:
+            FatalError: names every variable that is missing or wrong.
+        """
+        problems: list[str] = []
+        values: dict[str, Any] = {}
+        for each in fields(cls):
+            name, text = each.metadata["name"], environment.get(each.metadata["name"])
+            try:
+                if text:
+                    values[each.name] = each.metadata["convert"](text)
+                elif text is None:
+                    problems.append(f"{name} is missing")
+                elif each.metadata["may_be_empty"]:
+                    values[each.name] = None
+                else:
+                    raise ValueError
+            except ValueError:
+                problems.append(f"{name} is {text!r}, which is not what it should be")
+        if problems:
+            raise FatalError(f"The function's environment is wrong: {'; '.join(problems)}. Deploy the stack again.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowSettings(FunctionSettings):
+    """What a function reads that looks at rows.
+
+    ``default_country`` (ISO 3166, two letters, upper case) is where a raw phone number without "+" is dialled.
+    """
+
+    max_invalid_ratio: float = _read_from(Env.MAX_INVALID_RATIO, _ratio)
+    allow_raw_identifiers: bool = _read_from(Env.ALLOW_RAW_IDENTIFIERS, _switch)
+    default_country: str | None = _read_from(Env.DEFAULT_COUNTRY, _country, may_be_empty=True)
+    email_rule: EmailRule = _read_from(Env.EMAIL_RULE, EmailRule)  # noqa: RUF009 - a field, not a value
+    phone_rule: PhoneRule = _read_from(Env.PHONE_RULE, PhoneRule)  # noqa: RUF009
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationSettings(RowSettings):
+    """What the activation function reads."""
+
+    queue_url: str = _read_from(Env.QUEUE_URL)
+    dead_letter_queue_url: str = _read_from(Env.DEAD_LETTER_QUEUE_URL)
+    supported_calculate_types: frozenset[str] = _read_from(Env.SUPPORTED_CALCULATE_TYPES, _calculate_types)
+    max_receive_count: int = _read_from(Env.MAX_RECEIVE_COUNT, _positive)
+    retry_delay_seconds: int = _read_from(Env.RETRY_DELAY_SECONDS, _positive)
+    thread_count: int = _read_from(Env.THREAD_COUNT, _threads)
+    allow_audience_deletion: bool = _read_from(Env.ALLOW_AUDIENCE_DELETION, _switch)

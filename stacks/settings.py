@@ -12,7 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 
-from lambdas.contracts import CALCULATE_TYPES, EMAIL_RULES, MOST_THREADS, PHONE_RULES, STACK_NAME
+from lambdas.contracts import (
+    CALCULATE_TYPES,
+    EMAIL_RULES,
+    LARGEST_LARGE_OBJECT_BYTES,
+    MOST_THREADS,
+    PHONE_RULES,
+    STACK_NAME,
+)
 
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 _RESERVED_BUCKET_NAME = re.compile(r"(xn--|sthree-|amzn-s3-demo-).*|.*(-s3alias|--ol-s3|--x-s3|--table-s3)")
@@ -139,6 +146,12 @@ def _calculate_types(value: object) -> tuple[str, ...]:
 
 # Between two requests of one function: a file takes half a dozen of them, and has to be through in 15 minutes.
 _LONGEST_PAUSE_SECONDS = 10
+# A function uploads a few parts at most.
+_LONGEST_PAUSE_OF_PARTS_SECONDS = 60
+# How the rate is divided. A part of a large object takes one request, and that many seconds.
+_SHARE_OF_DELIVERIES = 0.7
+_SHARE_OF_PARTS = 0.2
+_SHARE_OF_WATCH = 0.1
 
 
 _READERS: dict[str, Callable[[object], object]] = {
@@ -156,6 +169,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "retry_delay_seconds": _whole_number(1, 900),
     # The event source itself takes no less than 2 and no more than 1000; above 50 the calls would only wait.
     "max_concurrency": _whole_number(2, 50),
+    "large_object_bytes": _whole_number(1 << 20, LARGEST_LARGE_OBJECT_BYTES),
+    "part_concurrency": _whole_number(1, 40),
     "thread_count": _whole_number(1, MOST_THREADS),
     "allow_audience_deletion": _switch,
     "audiences_enabled": _switch,
@@ -181,6 +196,8 @@ class Settings:
     data_retention_days: int = 30
     retry_delay_seconds: int = 15
     max_concurrency: int = 4
+    large_object_bytes: int = 2 * 2**30
+    part_concurrency: int = 4
     thread_count: int = 5
     allow_audience_deletion: bool = False
     audiences_enabled: bool = True
@@ -203,10 +220,31 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         settings = cls(**answers)  # type: ignore[arg-type]  # each reader returns its field's type; a test compares them
-        if settings.max_concurrency > _LONGEST_PAUSE_SECONDS * settings.tiktok_requests_per_second:
-            expected = f"at most {_LONGEST_PAUSE_SECONDS} times tiktok_requests_per_second, which all of them share"
-            raise SettingsError([Problem("max_concurrency", settings.max_concurrency, expected)])
+        for key, interval, longest, share in (
+            ("max_concurrency", settings.delivery_interval_seconds, _LONGEST_PAUSE_SECONDS, _SHARE_OF_DELIVERIES),
+            ("part_concurrency", settings.part_interval_seconds, _LONGEST_PAUSE_OF_PARTS_SECONDS, _SHARE_OF_PARTS),
+        ):
+            if interval > longest:
+                expected = f"at most {longest * share:g} times tiktok_requests_per_second, which all of them share"
+                problems.append(Problem(key, getattr(settings, key), expected))
+        if problems:
+            raise SettingsError(problems)
         return settings
+
+    @property
+    def delivery_interval_seconds(self) -> float:
+        """The time between two requests of one delivery."""
+        return self.max_concurrency / (_SHARE_OF_DELIVERIES * self.tiktok_requests_per_second)
+
+    @property
+    def part_interval_seconds(self) -> float:
+        """The time between two requests of one function that works on parts of a large object."""
+        return self.part_concurrency / (_SHARE_OF_PARTS * self.tiktok_requests_per_second)
+
+    @property
+    def watch_interval_seconds(self) -> float:
+        """The time between two requests of the audience watch."""
+        return 1 / (_SHARE_OF_WATCH * self.tiktok_requests_per_second)
 
 
 def _misspelled_keys(context: Mapping[str, object]) -> list[Problem]:

@@ -44,6 +44,8 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "data_retention_days": "90",
         "retry_delay_seconds": " 30 ",
         "max_concurrency": "2",
+        "large_object_bytes": "1073741824",
+        "part_concurrency": "1",
         "audiences_enabled": "False",
         "allow_raw_identifiers": "TRUE",
         "allow_audience_deletion": "true",
@@ -60,6 +62,8 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "data_retention_days": 90,
         "retry_delay_seconds": 30,
         "max_concurrency": 2,
+        "large_object_bytes": 2**30,
+        "part_concurrency": 1,
         "audiences_enabled": False,
         "allow_raw_identifiers": True,
         "allow_audience_deletion": True,
@@ -80,12 +84,14 @@ def test_calculate_types_are_taken_in_any_letter_case_and_order_and_only_once() 
     ("key", "least", "most"),
     [
         ("max_invalid_ratio", 0, 1),
-        ("tiktok_requests_per_second", 0.4, 50),
+        ("tiktok_requests_per_second", 0.6, 50),
         ("max_receive_count", 1, 100),
         ("data_retention_days", 1, 3650),
         ("retry_delay_seconds", 1, 900),
         ("max_concurrency", 2, 50),
         ("thread_count", 1, 10),
+        ("large_object_bytes", 2**20, 2**32),
+        ("part_concurrency", 1, 40),
     ],
 )
 def test_both_ends_of_a_range_are_accepted(key: str, least: float, most: float) -> None:
@@ -104,6 +110,8 @@ WRONG = [
     *[("data_retention_days", days) for days in (0, 3651, "30 days")],
     *[("retry_delay_seconds", seconds) for seconds in (0, 901, "nan")],
     *[("max_concurrency", concurrency) for concurrency in (1, 51, "1e400")],
+    *[("large_object_bytes", size) for size in (2**20 - 1, 2**32 + 1, "2 GiB")],
+    *[("part_concurrency", concurrency) for concurrency in (0, 41, 1.5)],
     *[("audiences_enabled", switch) for switch in ("yes", 1, "", None)],
     *[("alarm_email", address) for address in ("nobody", "a@b", "a@b.c, d@e.f", None)],
     *[("allow_raw_identifiers", switch) for switch in ("on", 0, None)],
@@ -159,9 +167,18 @@ def test_all_calculate_types_of_the_contract_are_supported_at_first() -> None:
 
 def test_functions_that_share_a_low_rate_may_not_be_many() -> None:
     with pytest.raises(SettingsError) as raised:
-        Settings.from_context({"max_concurrency": 21, "tiktok_requests_per_second": 2})
+        Settings.from_context({"max_concurrency": 15, "tiktok_requests_per_second": 2})
 
     [problem] = raised.value.problems
-    assert (problem.key, problem.value) == ("max_concurrency", 21)
+    assert (problem.key, problem.value) == ("max_concurrency", 15)
     assert "tiktok_requests_per_second" in problem.expected
-    assert Settings.from_context({"max_concurrency": 20, "tiktok_requests_per_second": 2}).max_concurrency == 20
+    assert Settings.from_context({"max_concurrency": 14, "tiktok_requests_per_second": 2}).max_concurrency == 14
+    with pytest.raises(SettingsError, match="part_concurrency: 13 is wrong, expected at most 12 times"):
+        Settings.from_context({"part_concurrency": 13, "tiktok_requests_per_second": 1})
+
+
+def test_all_functions_together_keep_the_rate() -> None:
+    settings = Settings.from_context({"tiktok_requests_per_second": 3, "max_concurrency": 7, "part_concurrency": 9})
+
+    rate = 7 / settings.delivery_interval_seconds + 9 / settings.part_interval_seconds
+    assert rate + 1 / settings.watch_interval_seconds == pytest.approx(3)

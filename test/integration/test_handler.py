@@ -68,7 +68,7 @@ class Stopwatch:
 def test_each_advertiser_has_a_rate_of_its_own(pipeline: Pipeline) -> None:
     clock = FakeClock(now=0)
     stopwatch = Stopwatch(clock)
-    settings = replace(pipeline.settings, requests_per_second=8, max_concurrency=4)
+    settings = replace(pipeline.settings, request_interval_seconds=0.5)
     application = handler.compose(settings, stopwatch, clock=clock, aws_client=lambda _: None)
     activation = application.new_activation()
     first, second, first_again = (activation._api_for(Credentials("token", name)) for name in ("1", "2", "1"))

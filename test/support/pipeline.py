@@ -173,8 +173,7 @@ class Pipeline:
                 "max_invalid_ratio": 0.01,
                 "max_receive_count": 5,
                 "retry_delay_seconds": 15,
-                "requests_per_second": 8,
-                "max_concurrency": 4,
+                "request_interval_seconds": 0.5,
                 "ledger_retention_days": 60,
                 **settings,
             }

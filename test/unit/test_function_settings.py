@@ -18,8 +18,7 @@ GOOD: dict[str, str] = {
     Env.MAX_INVALID_RATIO: "0.01",
     Env.MAX_RECEIVE_COUNT: "5",
     Env.RETRY_DELAY_SECONDS: "15",
-    Env.REQUESTS_PER_SECOND: "8",
-    Env.MAX_CONCURRENCY: "4",
+    Env.REQUEST_INTERVAL_SECONDS: "0.5",
     Env.LEDGER_RETENTION_DAYS: "60",
     Env.ALLOW_RAW_IDENTIFIERS: "false",
     Env.DEFAULT_COUNTRY: "",
@@ -61,12 +60,6 @@ def test_the_contract_names_the_rules_that_there_are() -> None:
     assert set(PHONE_RULES) == set(PhoneRule)
 
 
-def test_all_functions_together_keep_the_rate() -> None:
-    settings = ActivationSettings.from_environment({**GOOD, Env.REQUESTS_PER_SECOND: "3", Env.MAX_CONCURRENCY: "7"})
-
-    assert settings.max_concurrency / settings.request_interval_seconds == pytest.approx(3)
-
-
 def test_every_problem_is_named_at_once() -> None:
     environment = {**GOOD, Env.MAX_INVALID_RATIO: "2", Env.MAX_RECEIVE_COUNT: "many", Env.QUEUE_URL: ""}
     del environment[Env.BUCKET]
@@ -82,9 +75,9 @@ def test_every_problem_is_named_at_once() -> None:
     ("name", "value"),
     [
         (Env.SUPPORTED_CALCULATE_TYPES, "EMAIL"),
-        (Env.REQUESTS_PER_SECOND, "0"),
-        (Env.REQUESTS_PER_SECOND, "nan"),
-        (Env.MAX_CONCURRENCY, "0"),
+        (Env.REQUEST_INTERVAL_SECONDS, "0"),
+        (Env.REQUEST_INTERVAL_SECONDS, "nan"),
+        (Env.MAX_RECEIVE_COUNT, "0"),
         (Env.MAX_INVALID_RATIO, "-0.1"),
         (Env.ALLOW_RAW_IDENTIFIERS, "True"),
         (Env.ALLOW_AUDIENCE_DELETION, ""),
