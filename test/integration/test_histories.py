@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import handler
+from lambdas.audiences import composition
 from lambdas.audiences.attempt import STEP_SECONDS
 from lambdas.tiktok import segments
 from lambdas.tiktok.segments import SegmentApi
@@ -136,8 +136,8 @@ def stream_slowly(monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> None:
 def test_the_membership_is_that_of_the_order_of_arrival(
     new_pipeline: Callable[..., Pipeline], tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    monkeypatch.setattr(handler, "DynamoLedger", MemoryLedger)
-    monkeypatch.setattr(handler, "DynamoRegistry", MemoryRegistry)
+    monkeypatch.setattr(composition, "DynamoLedger", MemoryLedger)
+    monkeypatch.setattr(composition, "DynamoRegistry", MemoryRegistry)
     tiktok.tell("settings", {"minimum_audience_size": 0})
     pipeline = new_pipeline(
         minimum_size=0,

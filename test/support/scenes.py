@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import handler
+from lambdas.audiences import composition
 from lambdas.contracts import SUPPRESSION_LIST_PREFIX
 from lambdas.objects import ObjectVersion
 from local.emulator.server import EmulatorServer
@@ -187,6 +187,6 @@ class Stage:
 
 def use_memory_ledger(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the function keep its ledger in memory, and send small batches."""
-    monkeypatch.setattr(handler, "DynamoLedger", MemoryLedger)
-    monkeypatch.setattr(handler, "DynamoRegistry", MemoryRegistry)
+    monkeypatch.setattr(composition, "DynamoLedger", MemoryLedger)
+    monkeypatch.setattr(composition, "DynamoRegistry", MemoryRegistry)
     monkeypatch.setattr("lambdas.tiktok.segments.MOST_ENTRIES", BATCH)
