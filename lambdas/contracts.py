@@ -30,6 +30,8 @@ class Env(StrEnum):
     PHONE_RULE = "PHONE_RULE"
     THREAD_COUNT = "THREAD_COUNT"
     ALLOW_AUDIENCE_DELETION = "ALLOW_AUDIENCE_DELETION"
+    LARGE_OBJECT_BYTES = "LARGE_OBJECT_BYTES"
+    STATE_MACHINE_ARN = "STATE_MACHINE_ARN"
 
 
 class Metric(StrEnum):
@@ -63,6 +65,8 @@ RECEIPTS_PREFIX = "receipts/"
 SUPPRESSIONS_PREFIX = "suppression/"
 # What the suppression list is kept below. Apart from `suppression/`, where its files arrive.
 SUPPRESSION_LIST_PREFIX = "suppression-list/"
+# How large objects are cut.
+PLANS_PREFIX = "plans/"
 
 # Attributes of a message in the dead-letter queue.
 REASON_ATTRIBUTE = "reason"
@@ -106,6 +110,21 @@ LARGEST_LARGE_OBJECT_BYTES = 4 * 2**30
 MOST_THREADS = 10
 
 ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
+PART_HANDLER = "lambdas.audiences.part_handler.handle"
+
+
+class Step(StrEnum):
+    """What the function for large objects is asked to do."""
+
+    CHECK = "check"
+    JUDGE = "judge"
+    UPLOAD = "upload"
+
+
+# How that function fails: never again, later and not counted, or counted.
+PART_REFUSED = "PartRefused"
+PART_POSTPONED = "PartPostponed"
+PART_FAILED = "PartFailed"
 
 
 class Output(StrEnum):

@@ -123,6 +123,11 @@ class RowSettings(FunctionSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PartSettings(RowSettings):
+    """What the function for parts of large objects reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ActivationSettings(RowSettings):
     """What the activation function reads."""
 
@@ -133,3 +138,5 @@ class ActivationSettings(RowSettings):
     retry_delay_seconds: int = _read_from(Env.RETRY_DELAY_SECONDS, _positive)
     thread_count: int = _read_from(Env.THREAD_COUNT, _threads)
     allow_audience_deletion: bool = _read_from(Env.ALLOW_AUDIENCE_DELETION, _switch)
+    large_object_bytes: int = _read_from(Env.LARGE_OBJECT_BYTES, _positive)
+    state_machine_arn: str = _read_from(Env.STATE_MACHINE_ARN)

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX, Env, Metric
 from stacks.foundation import Foundation
+from stacks.large_objects import LargeObjects
 from stacks.parts.connector_function import ConnectorFunction
 from stacks.parts.connector_metric import connector_metric
 from stacks.parts.dashboard_row import Graph, heading, row
@@ -55,6 +56,29 @@ class AudiencesPipeline(Construct):
             prefixes=(AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX),
             queue=self.queue,
         )
+        shared = {
+            Env.BUCKET.value: foundation.bucket.bucket_name,
+            Env.LEDGER_TABLE.value: foundation.ledger.table_name,
+            Env.LEDGER_RETENTION_DAYS.value: str(settings.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS),
+            Env.SECRET_ID.value: foundation.secret_arn,
+            Env.TIKTOK_API_URL.value: tiktok_api_url,
+            Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",
+            Env.ALLOW_RAW_IDENTIFIERS.value: _switch(settings.allow_raw_identifiers),
+            Env.DEFAULT_COUNTRY.value: settings.default_country,
+            Env.EMAIL_RULE.value: settings.email_rule,
+            Env.PHONE_RULE.value: settings.phone_rule,
+        }
+        self.large_objects = LargeObjects(
+            self,
+            "LargeObjects",
+            settings=settings,
+            foundation=foundation,
+            code=code,
+            environment={
+                **shared,
+                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.part_interval_seconds:.12g}",
+            },
+        )
         self.activation = ConnectorFunction(
             self,
             "Activation",
@@ -65,24 +89,17 @@ class AudiencesPipeline(Construct):
             memory_size_mib=_MEMORY_SIZE_MIB,
             key=foundation.key,
             environment={
-                Env.BUCKET.value: foundation.bucket.bucket_name,
-                Env.LEDGER_TABLE.value: foundation.ledger.table_name,
-                Env.SECRET_ID.value: foundation.secret_arn,
+                **shared,
+                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.delivery_interval_seconds:.12g}",
                 Env.QUEUE_URL.value: self.queue.queue.queue_url,
                 Env.DEAD_LETTER_QUEUE_URL.value: self.queue.dead_letters.queue_url,
-                Env.TIKTOK_API_URL.value: tiktok_api_url,
                 Env.SUPPORTED_CALCULATE_TYPES.value: ",".join(settings.supported_calculate_types),
-                Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",
                 Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
                 Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
-                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.delivery_interval_seconds:.12g}",
-                Env.LEDGER_RETENTION_DAYS.value: str(settings.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS),
-                Env.ALLOW_RAW_IDENTIFIERS.value: _switch(settings.allow_raw_identifiers),
-                Env.DEFAULT_COUNTRY.value: settings.default_country,
-                Env.EMAIL_RULE.value: settings.email_rule,
-                Env.PHONE_RULE.value: settings.phone_rule,
                 Env.THREAD_COUNT.value: str(settings.thread_count),
                 Env.ALLOW_AUDIENCE_DELETION.value: _switch(settings.allow_audience_deletion),
+                Env.LARGE_OBJECT_BYTES.value: str(settings.large_object_bytes),
+                Env.STATE_MACHINE_ARN.value: self.large_objects.machine_arn,
             },
         )
         aws_lambda.EventSourceMapping(
@@ -156,6 +173,7 @@ class AudiencesPipeline(Construct):
                 Graph("Function: failures", failures),
                 Graph("Function: duration (ms)", durations),
             ),
+            *self.large_objects.dashboard_rows(),
         ]
 
     def _metrics(self, *metrics: Metric) -> tuple[aws_cloudwatch.IMetric, ...]:

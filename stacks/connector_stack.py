@@ -9,6 +9,7 @@ from constructs import Construct
 
 from lambdas.contracts import (
     AUDIENCES_PREFIX,
+    PLANS_PREFIX,
     RECEIPTS_PREFIX,
     SUPPRESSION_LIST_PREFIX,
     SUPPRESSIONS_PREFIX,
@@ -18,10 +19,19 @@ from lambdas.contracts import (
 )
 from stacks.audiences import AudiencesPipeline
 from stacks.foundation import Foundation
+from stacks.large_objects import LargeObjects
+from stacks.parts.acknowledgement import acknowledge_wildcard
 from stacks.parts.connection_alarms import ConnectionAlarms
 from stacks.parts.object_created_rule import ObjectCreatedRule
 from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
 from stacks.settings import Settings
+
+_TRACING = [
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+]
 
 
 class ConnectorStack(Stack):
@@ -64,6 +74,7 @@ class ConnectorStack(Stack):
             )
             self._let_rule_fill_queue(foundation, audiences.rule, audiences.queue)
             self._let_activation_deliver(foundation, audiences)
+            self._let_large_objects_be_prepared(foundation, audiences.large_objects)
             ConnectionAlarms(self, "ConnectionAlarms", topic=foundation.alarm_topic)
             dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=audiences.dashboard_rows())
             self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
@@ -184,6 +195,57 @@ class ConnectorStack(Stack):
             on=audiences.queue.queue.queue_arn,
         )
         function.may("sqs:SendMessage", on=audiences.queue.dead_letters.queue_arn)
+        function.may(
+            "s3:PutObject",
+            on=bucket.arn_for_objects(f"{PLANS_PREFIX}*"),
+            any_because="it writes below this prefix how a large object is cut, and nothing else",
+        )
+        function.may("states:StartExecution", on=audiences.large_objects.machine_arn)
+        function.may(
+            "states:DescribeExecution",
+            on=self._executions_of(audiences.large_objects),
+            any_because="an execution's name is made from the object that it prepares",
+        )
+
+    def _let_large_objects_be_prepared(self, foundation: Foundation, large_objects: LargeObjects) -> None:
+        bucket, function = foundation.bucket, large_objects.parts
+        function.may(
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
+            any_because="it reads whatever is uploaded below this prefix, and nothing else",
+        )
+        function.may(
+            "s3:GetObject",
+            on=bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
+            any_because="it reads the suppression list, whose parts get new names with every change",
+        )
+        function.may("s3:ListBucket", on=bucket.bucket_arn)
+        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
+        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
+        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+
+        machine = large_objects.machine_arn
+        for actions, resource, any_because in (
+            (["lambda:InvokeFunction"], function.function.function_arn, ""),
+            (["s3:GetObject"], bucket.arn_for_objects(f"{PLANS_PREFIX}*"), "it reads how large objects are cut"),
+            (["kms:Decrypt", "kms:GenerateDataKey"], foundation.key.key_arn, ""),
+            # A Distributed Map runs each of its items as an execution.
+            (["states:StartExecution"], machine, ""),
+            (
+                ["states:DescribeExecution", "states:StopExecution"],
+                self._executions_of(large_objects),
+                "Step Functions itself names the executions of the ranges",
+            ),
+            (_TRACING, "*", "X-Ray, which takes the traces, has no resource to name"),
+        ):
+            large_objects.role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=[resource]))
+            if any_because:
+                acknowledge_wildcard(large_objects.role, resource, any_because)
+
+    def _executions_of(self, large_objects: LargeObjects) -> str:
+        """Every execution for a large object."""
+        return self._arn_here("states", "execution", f"{large_objects.machine.attr_name}:*")
 
     def _arn_here(self, service: str, resource: str, name: str) -> str:
         return self.format_arn(

@@ -22,6 +22,7 @@ from lambdas.contracts import (
     ADVERTISER_ID_KEY,
     AUDIENCES_PREFIX,
     CREDENTIAL_PLACEHOLDER,
+    PLANS_PREFIX,
     SUPPRESSION_LIST_PREFIX,
     SUPPRESSIONS_PREFIX,
 )
@@ -88,6 +89,7 @@ class Foundation(Construct):
             lifecycle_rules=[
                 *_expiring("Uploads", AUDIENCES_PREFIX, retention),
                 *_expiring("SuppressionUploads", SUPPRESSIONS_PREFIX, retention),
+                *_expiring("Plans", PLANS_PREFIX, retention),
                 aws_s3.LifecycleRule(
                     id="ExpireOldVersionsOfSuppressionList",
                     prefix=SUPPRESSION_LIST_PREFIX,

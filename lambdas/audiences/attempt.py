@@ -44,6 +44,10 @@ class Attempt:
         self.delivery = replace(self.delivery, **changes)
         self.ledger.save(self.key, self.delivery.to_document(), owner=self.owner)
 
+    def lose_uploads(self) -> None:
+        """TikTok has lost what was uploaded: all of it is uploaded again. Raises ConnectorError."""
+        self.record(uploads=(), edition=self.delivery.edition + 1)
+
     def cleaned_rows(self, objects: ObjectStore) -> Iterator[bytes]:
         """All rows of the object once it is checked, as they are sent. Raises ConnectorError."""
         assert self.delivery.check is not None

@@ -33,6 +33,8 @@ from lambdas.tiktok.models import AudienceListing, CustomAudience
 # How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0
 _TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
+# TikTok may have lost the files that are in the history, and those that an interrupted attempt uploaded in their place.
+_LOST_TWICE = 2
 _DELETED_IDS = 20  # kept of each name: the list may show an audience for a while after it was deleted
 
 
@@ -330,12 +332,14 @@ class AudienceWriter:
         return audience_id
 
     def _carry_out(self, audience_id: str, turn: Turn, entry: Entry, route: Route) -> str:
-        try:
-            return route.carry_out(turn.name, audience_id, entry)
-        except FileExpired:
-            if entry.id == turn.owner:
-                raise
-            return route.carry_out(turn.name, audience_id, route.make_ready(turn.name, replace(entry, uploaded_at=0.0)))
+        for _ in range(_LOST_TWICE):
+            try:
+                return route.carry_out(turn.name, audience_id, entry)
+            except FileExpired:
+                if entry.id == turn.owner:
+                    raise
+                entry = route.make_ready(turn.name, replace(entry, uploaded_at=0.0))
+        return route.carry_out(turn.name, audience_id, entry)
 
     def _create(self, turn: Turn, entry: Entry, route: Route) -> tuple[str, str]:
         # Fails when somebody else had the turn since the list was read: what was read then no longer counts.

@@ -30,6 +30,9 @@ from lambdas.tiktok.rate import NoPacer, RequestPacer
 from lambdas.tiktok.segments import SegmentApi
 from lambdas.tiktok.transport import Transport
 
+# What the keys of the ledger begin with that several functions use.
+RANGES = "range#"
+
 
 @dataclass(frozen=True)
 class AdvertiserApi:

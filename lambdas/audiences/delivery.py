@@ -108,8 +108,9 @@ class Delivery:
     ``advertiser_id`` is the one that the uploaded parts belong to; ``prepared_with`` names everything that the check
     depended on, ``suppression`` the revision of the suppression list. ``uploaded_at`` is the time of the first upload
     (epoch). ``streamed`` counts, for each audience, the rows that went to it already; ``refused`` those that did not.
-    ``applied`` holds one entry an audience, the last of them from
-    ``applied_at`` (epoch).
+    ``applied`` holds one entry an audience, the last of them from ``applied_at`` (epoch). ``run`` is the number of the
+    last execution that was to prepare it, where one function is not enough; ``edition`` counts how often TikTok had
+    lost what was uploaded.
     """
 
     state: State = State.STARTED
@@ -126,6 +127,8 @@ class Delivery:
     applied: tuple[Applied, ...] = ()
     applied_at: float = 0.0
     last_error: str = ""
+    run: int = 0
+    edition: int = 0
 
     def missing_parts(self) -> list[Part]:
         """The parts that are not uploaded yet; none before the file is checked."""

@@ -10,10 +10,10 @@ from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.formats import FORMATS, Format, Route
 from lambdas.audiences.history import Change
 from lambdas.audiences.rows.blocks import LARGEST_FILE
-from lambdas.audiences.rows.check import FileCheck
+from lambdas.audiences.rows.check import LARGEST_CUT_FILE, MOST_PARTS, PART_BYTES, FileCheck
 from lambdas.audiences.rows.columns import expected_columns, raw_not_allowed
 from lambdas.audiences.rows.entries import LONGEST_AUDIENCE_NAME
-from lambdas.audiences.rows.file_types import FileType, parse_file_type
+from lambdas.audiences.rows.file_types import Compression, FileType, parse_file_type
 from lambdas.audiences.rows.tally import PLAIN_REASONS, Tally
 from lambdas.contracts import AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX
 from lambdas.identifiers.models import HashAlgorithm, IdentifierKind
@@ -22,7 +22,6 @@ from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import Action
 
 LONGEST_NAME = 128  # characters, API reference section 3.4
-MOST_PARTS = 49  # "fewer than 50" file_paths a call, section 3.4
 _GRAMMAR = f"{AUDIENCES_PREFIX}<audience>/<format>/[<action>/]<file>"
 _SUPPRESSION_GRAMMAR = f"{SUPPRESSIONS_PREFIX}<format>/<file>"
 _FILE_ACTIONS = {action.lower(): action for action in Action}
@@ -43,6 +42,12 @@ class Target:
     deletes_audience: bool = False
     file_type: FileType = field(default_factory=FileType)
     suppresses: bool = False
+
+    @property
+    def can_be_cut(self) -> bool:
+        """Whether ranges of the file can be worked on independently of one another."""
+        is_delivered_as_files = self.format.route is Route.CUSTOMER_FILE and not self.suppresses
+        return is_delivered_as_files and self.file_type.compression is Compression.NONE
 
     @property
     def change(self) -> Change:
@@ -132,9 +137,10 @@ def parse_object(version: ObjectVersion, supported: Collection[str], *, allow_ra
         return target
     if target.format.is_raw and not allow_raw_identifiers:
         raise raw_not_allowed()
-    if version.size > LARGEST_FILE:
+    most = LARGEST_CUT_FILE if target.can_be_cut else LARGEST_FILE
+    if version.size > most:
         raise InvalidInput(
-            f"The object has {version.size:,} bytes; {LARGEST_FILE:,} is the most that is read. "
+            f"The object has {version.size:,} bytes; {most:,} is the most that is read of such a file. "
             "Split it into several files; they go into the same audience.",
             reason="file_too_large",
         )
@@ -193,9 +199,11 @@ def refusal(
         )
     is_streamed = format_ is not None and format_.route is Route.STREAMING
     if len(check.parts) > MOST_PARTS and not is_streamed:
+        size = sum(part.bytes for part in check.parts)
         return InvalidInput(
-            f"The file needs {len(check.parts)} parts of 48 MiB, but one call to TikTok takes {MOST_PARTS}. "
-            "Split it into several files; they go into the same audience. Nothing was sent.",
+            f"The file makes {len(check.parts)} parts of at most {PART_BYTES:,} bytes ({size:,} bytes of rows in all), "
+            f"but TikTok takes {MOST_PARTS} files an audience ({MOST_PARTS * PART_BYTES:,} bytes). Split it into "
+            "files for several audiences. Nothing was sent.",
             reason="file_too_large",
         )
     return None

@@ -14,11 +14,14 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.audiences.composition import Surroundings, as_unexpected, row_rules
+from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
+from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
 from lambdas.audiences.ports import Clock
+from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clients import new_client
+from lambdas.aws.executions import StepFunctionsExecutions
 from lambdas.aws.notifications import parse_notification
 from lambdas.aws.queue_consumer import QueueConsumer, is_confirmed
 from lambdas.contracts import Metric
@@ -105,6 +108,7 @@ def compose(
     clock: Clock | None = None,
     aws_client: Callable[[Any], Any] = new_client,
     minimum_size: int = MINIMUM_AUDIENCE_SIZE,
+    part_bytes: int = PART_BYTES,
 ) -> Application:
     """Join the service with AWS and TikTok. Each invocation gets an activation of its own, which keeps the rate."""
     around = Surroundings(settings, transport, clock=clock, aws_client=aws_client)
@@ -122,6 +126,14 @@ def compose(
         minimum_size=minimum_size,
     )
 
+    distribution = Distribution(
+        around.objects,
+        around.ledger(RANGES),
+        StepFunctionsExecutions(aws_client("stepfunctions"), state_machine_arn=settings.state_machine_arn),
+        large_object_bytes=settings.large_object_bytes,
+        part_bytes=part_bytes,
+    )
+
     def new_activation() -> Activation:
         return Activation(
             objects=around.objects,
@@ -130,6 +142,7 @@ def compose(
             suppressions=around.suppressions,
             credentials=around.credentials,
             api_for=around.new_apis(),
+            distribution=distribution,
             clock=around.clock,
             rules=rules,
         )

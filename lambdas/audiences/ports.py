@@ -8,6 +8,7 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from lambdas.audiences.history import Entry, History
 from lambdas.audiences.rows.reading import Suppressed
+from lambdas.executions import ExecutionStatus
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
 from lambdas.suppressions.models import Manifest
@@ -45,13 +46,17 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write a document into the same bucket."""
         ...
 
 
 class Ledger(Protocol):
     """Documents by key, each held by at most one owner at a time."""
+
+    def read(self, key: str) -> dict[str, Any]:
+        """A document as it is now ({} when there is none), whoever holds it."""
+        ...
 
     def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
         """Hold a document for ``seconds``; returns it ({} when new). Raises NotReady while somebody else holds it."""
@@ -182,7 +187,7 @@ class Route(Protocol):
     """How rows get into audiences, on behalf of one object. All raise ConnectorError."""
 
     def creates_filled(self, entry: Entry, /) -> bool:
-        """Whether an audience is created from the entry's rows, rather than empty."""
+        """Whether an audience is created from all of the entry's rows, rather than empty or from some of them."""
         ...
 
     def has_minimum(self, entry: Entry, /) -> bool:
@@ -198,7 +203,7 @@ class Route(Protocol):
         ...
 
     def create(self, name: str, entry: Entry, /) -> CreatedAudience:
-        """Create an audience, with the entry's rows in it if ``creates_filled``."""
+        """Create an audience, with all of the entry's rows in it if ``creates_filled``."""
         ...
 
     def carry_out(self, name: str, audience_id: str, entry: Entry, /) -> str:
@@ -223,6 +228,18 @@ class CredentialSource(Protocol):
 
     def advertisers(self) -> Sequence[Credentials]:
         """The credentials of every advertiser, the usual one first. Raises CredentialsNotSet."""
+        ...
+
+
+class Executions(Protocol):
+    """Runs of the state machine that prepares large objects. All raise ConnectorError."""
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """Start an execution. One of this name that was started before is left alone."""
+        ...
+
+    def find(self, name: str) -> ExecutionStatus | None:
+        """The status of an execution, or None when there is none of this name."""
         ...
 
 

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import AudienceSettings, parse, settings_key
-from lambdas.audiences.delivery import NOTHING_SENT, Delivery, State, UploadedPart
+from lambdas.audiences.delivery import NOTHING_SENT, Delivery, State
+from lambdas.audiences.distribution import Distribution, Limits, Work
 from lambdas.audiences.domain import Target, parse_key, refusal
 from lambdas.audiences.formats import Route
 from lambdas.audiences.history import Change, Entry
-from lambdas.audiences.ports import AudienceApi, Clock, Ledger, ObjectStore, Registry, SuppressionList
-from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_file
-from lambdas.audiences.rows.reading import Reading, RowRules, Suppressed
+from lambdas.audiences.ports import Ledger, ObjectStore, Registry
+from lambdas.audiences.readings import Readings
+from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file
+from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
-from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
-from lambdas.suppressions.models import Manifest
-from lambdas.tiktok.errors import InvalidInput, UnexpectedError
+from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import CalculateType
 
 # A part is what is read again after an interruption, but no unit of sending on the streaming route.
 _STREAMED_PART_BYTES = 8 * 2**20
-# How long TikTok keeps a file is not documented; until then its file_path is used again.
-FILE_LIFETIME_SECONDS = 12 * 3600
 
 
 class Preparation:
@@ -34,53 +31,49 @@ class Preparation:
 
     def __init__(
         self,
-        api: AudienceApi,
+        uploader: Uploader,
         *,
+        advertiser_id: str,
+        readings: Readings,
+        distribution: Distribution,
         objects: ObjectStore,
         repeats: Ledger,
         registry: Registry,
-        suppressions: SuppressionList,
-        rules: RowRules,
         max_invalid_ratio: float,
-        clock: Clock,
     ) -> None:
-        self._api = api
+        self._uploader = uploader
+        self._advertiser_id = advertiser_id
+        self._readings = readings
+        self._distribution = distribution
         self._objects = objects
         self._repeats = repeats
         self._registry = registry
-        self._suppressions = suppressions
-        self._rules = rules
         self._max_invalid_ratio = max_invalid_ratio
-        self._clock = clock
 
     def suppression(self) -> str:
         """The revision of the suppression list as it is now. Raises ConnectorError."""
-        return self._suppressions.current().revision
+        return self._readings.suppression()
 
     def prepare(self, attempt: Attempt) -> None:
         """Check the rows and upload them, from where an earlier attempt got to.
 
         Raises:
             InvalidInput: the file is refused.
-            NotReady: the time is up.
+            NotReady: the time is up, or others are at it.
             ConnectorError: TikTok's answers.
         """
         target = _target(attempt)
         self.check(attempt)
         if target.format.route is Route.CUSTOMER_FILE:
-            self._upload(attempt)
+            self._bring(attempt)
 
     def check(self, attempt: Attempt) -> None:
         """Check the rows. Raises InvalidInput when the file is refused, and ConnectorError."""
-        target = _target(attempt)
-        self._check(attempt)
+        target, given = _target(attempt), attempt.settings
+        ratio = self._max_invalid_ratio if given.max_invalid_ratio is None else given.max_invalid_ratio
+        self._check(attempt, Limits(ratio, given.on_invalid_row))
         refused = refusal(
-            _checked(attempt),
-            target.format,
-            max_invalid_ratio=self._max_invalid_ratio
-            if attempt.settings.max_invalid_ratio is None
-            else attempt.settings.max_invalid_ratio,
-            on_invalid_row=attempt.settings.on_invalid_row,
+            _checked(attempt), target.format, max_invalid_ratio=ratio, on_invalid_row=given.on_invalid_row
         )
         if refused:
             raise refused
@@ -93,7 +86,7 @@ class Preparation:
             attempt.version,
             _target(attempt).change,
             rows=delivery.check.tally.valid if delivery.check else 0,
-            file_paths=tuple(part.file_path for part in delivery.uploads),
+            file_paths=_file_paths(attempt),
             uploaded_at=delivery.uploaded_at,
             suppression=delivery.suppression,
         )
@@ -101,14 +94,14 @@ class Preparation:
     def repeat(self, entry: Entry, owner: Attempt, audience: str) -> Entry:
         """Upload the rows of an object once more, without who is suppressed by now. Raises as ``prepare``.
 
-        Without ``uploaded_at``, what was uploaded for the same plan before does not count either: TikTok has lost it.
+        Without ``uploaded_at``, TikTok has lost the entry's files.
         """
         with self.repeating(entry, owner, audience) as attempt:
-            if not entry.uploaded_at:
-                attempt.record(uploads=())
+            if not entry.uploaded_at and entry.file_paths == _file_paths(attempt):
+                attempt.lose_uploads()
             if entry.change is Change.REPLACE and not _checked(attempt).tally.valid:
                 raise InvalidInput("Everybody in it is suppressed by now.", reason="all_rows_suppressed")
-            self._upload(attempt)
+            self._bring(attempt)
             return entry.prepared_as(self.entry(attempt))
 
     def upload_as(
@@ -132,8 +125,9 @@ class Preparation:
             self._check(attempt)
             if anew:
                 attempt.record(uploads=())
-            self._upload(attempt, upload_type, first_line)
-            return tuple(part.file_path for part in attempt.delivery.uploads)
+            self._uploader.upload(attempt, upload_type, first_line)
+            attempt.expect_time_for("the last step")
+            return _file_paths(attempt)
 
     @contextmanager
     def repeating(self, entry: Entry, owner: Attempt, audience: str) -> Iterator[Attempt]:
@@ -159,64 +153,52 @@ class Preparation:
             delivery = Delivery.from_document(document)
             yield Attempt(self._repeats, key, version, owner.owner, owner.seconds_left, delivery, target=target)
 
-    def _check(self, attempt: Attempt) -> None:
-        """Read the rows, unless that was done in the same way, and TikTok may still have what was uploaded."""
+    def _check(self, attempt: Attempt, limits: Limits | None = None) -> None:
+        """Read the rows, unless that was done in the same way."""
         target = _target(attempt)
-        # Whoever is removed may be on the list; TikTok has to be told all the same.
-        manifest = self._suppressions.current() if target.change.adds_people else None
-        country = attempt.settings.default_country
-        reading = Reading(
-            target.format,
-            target.file_type,
-            replace(self._rules, default_country=country) if country else self._rules,
-            self._filters(manifest) if manifest else {},
-        )
-        suppression = manifest.revision if manifest else ""
-        delivery = attempt.delivery
-        if (delivery.prepared_with, delivery.suppression) != (reading.fingerprint, suppression):
-            attempt.record(prepared_with=reading.fingerprint, suppression=suppression, check=None, **NOTHING_SENT)
-        elif delivery.uploads and self._clock.now() - delivery.uploaded_at > FILE_LIFETIME_SECONDS:
-            attempt.record(uploads=())
-        attempt.reading = reading
+        attempt.reading, suppression = self._readings.new(target, attempt.settings.default_country)
+        fingerprint = attempt.reading.fingerprint
+        if (attempt.delivery.prepared_with, attempt.delivery.suppression) != (fingerprint, suppression):
+            attempt.record(prepared_with=fingerprint, suppression=suppression, check=None, **NOTHING_SENT)
         if attempt.delivery.check is not None:
             return
-        is_streamed = target.format.route is Route.STREAMING
-        with self._objects.read(attempt.version) as chunks:
-            check = check_file(chunks, reading, part_bytes=_STREAMED_PART_BYTES if is_streamed else PART_BYTES)
+        if self._distribution.takes(attempt.version, target):
+            check = self._distribution.check(attempt, self._work(attempt, limits), attempt.reading)
+        else:
+            check = self._read_rows(attempt)
         attempt.delivery = replace(attempt.delivery, check=check)
         attempt.has_progressed = True
 
-    def _filters(self, manifest: Manifest) -> dict[IdentifierSpace, Suppressed]:
-        loaded = ((space, self._suppressions.load_filter(manifest, space)) for space in manifest.filters)
-        return {space: each for space, each in loaded if each is not None}
+    def _read_rows(self, attempt: Attempt) -> FileCheck:
+        assert attempt.reading is not None
+        is_streamed = _target(attempt).format.route is Route.STREAMING
+        with self._objects.read(attempt.version) as chunks:
+            return check_file(chunks, attempt.reading, part_bytes=_STREAMED_PART_BYTES if is_streamed else PART_BYTES)
 
-    def _upload(self, attempt: Attempt, upload_type: CalculateType | None = None, first_line: bytes = b"") -> None:
-        upload_type = upload_type or _target(attempt).format.upload_type
-        assert upload_type is not None
-        for part in attempt.delivery.missing_parts():
-            attempt.expect_time_for(f"part {part.number}")
-            uploaded = self._api.upload_file(
-                # Not kept in a name: the next part must not be read while this one is still in memory.
-                self._read_part(attempt, part, first_line),
-                name=f"part-{part.number:04d}.csv",
-                calculate_type=upload_type,
+    def _work(self, attempt: Attempt, limits: Limits | None = None) -> Work:
+        delivery = attempt.delivery
+        return Work(
+            attempt.key,
+            attempt.version,
+            self._advertiser_id,
+            delivery.prepared_with,
+            delivery.suppression,
+            delivery.edition,
+            attempt.settings.default_country,
+            limits,
+        )
+
+    def _bring(self, attempt: Attempt) -> None:
+        """See to it that TikTok has all parts, whoever uploads them."""
+        assert attempt.reading is not None
+        if not self._distribution.takes(attempt.version, _target(attempt)):
+            self._uploader.upload(attempt)
+        elif attempt.delivery.missing_parts() or not self._uploader.may_have(attempt.delivery):
+            uploads, since = self._distribution.uploads(
+                attempt, self._work(attempt), attempt.reading, self._uploader.may_have
             )
-            receipt_of_part = UploadedPart(part.number, uploaded.file_path, uploaded.request_id)
-            first = {} if attempt.delivery.uploads else {"uploaded_at": self._clock.now()}
-            attempt.record(uploads=(*attempt.delivery.uploads, receipt_of_part), **first)
-            attempt.has_progressed = True
+            attempt.record(uploads=uploads, uploaded_at=since)
         attempt.expect_time_for("the last step")
-
-    def _read_part(self, attempt: Attempt, part: Part, first_line: bytes) -> io.BytesIO:
-        content = io.BytesIO()
-        content.write(first_line)
-        for rows in attempt.cleaned_part(self._objects, part):
-            content.write(rows)
-        if content.tell() != len(first_line) + part.bytes:
-            # A version never changes, so the check was made by an older release of the row cleaner.
-            attempt.record(check=None, uploads=(), state=State.STARTED)
-            raise UnexpectedError(f"Part {part.number} is not what the check found; the file is checked again.")
-        return content
 
 
 def load_settings(objects: ObjectStore, registry: Registry, audience: str) -> AudienceSettings:
@@ -234,6 +216,10 @@ def load_settings(objects: ObjectStore, registry: Registry, audience: str) -> Au
 def _target(attempt: Attempt) -> Target:
     assert attempt.target is not None
     return attempt.target
+
+
+def _file_paths(attempt: Attempt) -> tuple[str, ...]:
+    return tuple(part.file_path for part in attempt.delivery.uploads)
 
 
 def _checked(attempt: Attempt) -> FileCheck:

@@ -6,8 +6,9 @@ from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.domain import parse_key
 from lambdas.audiences.history import Change, Entry, History
 from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
-from lambdas.audiences.preparation import FILE_LIFETIME_SECONDS, Preparation
+from lambdas.audiences.preparation import Preparation
 from lambdas.audiences.streaming import Streamer
+from lambdas.audiences.uploader import FILE_LIFETIME_SECONDS
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.tiktok.errors import InvalidInput, NotReady
 from lambdas.tiktok.models import Action, AudienceSubType, CalculateType, CreatedAudience, CustomAudience, MappingAction
@@ -27,6 +28,7 @@ _NO_CUSTOMER_FILES = {
     "Challenge",
     "Preferred Population",
 }
+_MOST_FILES_A_CALL = 49  # "fewer than 50", section 3.4
 _MAPPING_ACTIONS = {Change.APPEND: MappingAction.ADD, Change.REMOVE: MappingAction.DELETE}
 
 
@@ -39,9 +41,9 @@ class FileRoute:
         self._attempt = attempt
         self._clock = clock
 
-    def creates_filled(self, _entry: Entry) -> bool:
-        """A customer-file audience is created from files."""
-        return True
+    def creates_filled(self, entry: Entry) -> bool:
+        """A customer-file audience is created from files, of which one call does not take all if there are many."""
+        return len(entry.file_paths) <= _MOST_FILES_A_CALL
 
     def has_minimum(self, _entry: Entry) -> bool:
         """Below 1,000 people nothing is carried out (section 3.5)."""
@@ -81,17 +83,26 @@ class FileRoute:
         return self._api.create(
             name,
             calculate_type=_audience_type(entry),
-            file_paths=entry.file_paths,
+            file_paths=entry.file_paths[:_MOST_FILES_A_CALL],
             retention_in_days=settings.retention_in_days,
             audience_sub_type=settings.audience_sub_type,
         )
 
     def carry_out(self, _name: str, audience_id: str, entry: Entry) -> str:
-        """Apply the entry's files; returns the request id. Raises ConnectorError."""
+        """Apply the entry's files; returns the last request id. Raises ConnectorError.
+
+        Repeating all of it does no harm, whichever of several calls an earlier attempt got to.
+        """
         if not entry.file_paths and entry.change is not Change.REPLACE:
             return ""  # everybody in it is suppressed by now
         self._widen(audience_id)
-        return self._api.update(audience_id, action=Action(entry.change), file_paths=entry.file_paths)
+        first, rest = entry.file_paths[:_MOST_FILES_A_CALL], entry.file_paths[_MOST_FILES_A_CALL:]
+        request_id = self._api.update(audience_id, action=Action(entry.change), file_paths=first)
+        further = Action.APPEND if entry.change is Change.REPLACE else Action(entry.change)
+        for start in range(0, len(rest), _MOST_FILES_A_CALL):
+            files = rest[start : start + _MOST_FILES_A_CALL]
+            request_id = self._api.update(audience_id, action=further, file_paths=files)
+        return request_id
 
     def delete(self, audience_id: str) -> str:
         """Delete an audience. Raises ConnectorError."""

@@ -16,6 +16,7 @@ from lambdas.audiences.audience_settings import is_settings_key
 from lambdas.audiences.audience_writer import AudienceWriter
 from lambdas.audiences.confirmation import Confirmation
 from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt, timestamp
+from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.domain import Target, parse_object
 from lambdas.audiences.ports import (
     Advertiser,
@@ -27,10 +28,12 @@ from lambdas.audiences.ports import (
     SuppressionList,
 )
 from lambdas.audiences.preparation import Preparation, load_settings
+from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.reading import RowRules
 from lambdas.audiences.streaming import Streamer
 from lambdas.audiences.suppressor import Suppressor
 from lambdas.audiences.tools import Tools
+from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import (
@@ -96,6 +99,7 @@ class Activation:
         suppressions: SuppressionList,
         credentials: CredentialSource,
         api_for: Callable[[Credentials], Advertiser],
+        distribution: Distribution,
         clock: Clock,
         rules: Rules,
     ) -> None:
@@ -105,6 +109,7 @@ class Activation:
         self._suppressions = suppressions
         self._credentials = credentials
         self._api_for = api_for
+        self._distribution = distribution
         self._clock = clock
         self._rules = rules
 
@@ -211,7 +216,7 @@ class Activation:
             try:
                 applied = tools.writer.apply(name, tools.preparation.entry(attempt), routes)
             except FileExpired as error:
-                attempt.record(uploads=())
+                attempt.lose_uploads()
                 raise FileExpired(f"{error} All parts are uploaded again.") from None
             attempt.record(applied=(*attempt.delivery.applied, applied))
 
@@ -229,14 +234,14 @@ class Activation:
                 minimum_size=self._rules.minimum_size,
             ),
             preparation=Preparation(
-                api.audiences,
+                Uploader(api.audiences, self._objects, self._clock),
+                advertiser_id=credentials.advertiser_id,
+                readings=Readings(self._suppressions, self._rules.rows),
+                distribution=self._distribution,
                 objects=self._objects,
                 repeats=self._ledgers.repeats,
                 registry=self._registry,
-                suppressions=self._suppressions,
-                rules=self._rules.rows,
                 max_invalid_ratio=self._rules.max_invalid_ratio,
-                clock=self._clock,
             ),
             streamer=Streamer(api.segments, self._objects, thread_count=self._rules.thread_count),
             clock=self._clock,

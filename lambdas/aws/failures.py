@@ -20,6 +20,7 @@ _DENIED = {
     "ResourceNotFoundException",
     "NoSuchBucket",
     "AWS.SimpleQueueService.NonExistentQueue",
+    "StateMachineDoesNotExist",
 }
 
 

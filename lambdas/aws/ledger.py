@@ -60,8 +60,15 @@ class DynamoLedger:
         except _ConditionFailedError as failed:
             wait = failed.held_until - now + _MARGIN_SECONDS if failed.held_until else None
             raise NotReady("Another delivery is at work on the same thing.", wait_seconds=wait) from None
-        document: dict[str, Any] = json.loads(item["document"]["S"]) if "document" in item else {}
-        return document
+        return _document(item)
+
+    def read(self, key: str) -> dict[str, Any]:
+        """A document as it is now ({} when there is none), whoever holds it. Raises RetryableError or FatalError."""
+        with aws_failures("reading the ledger"):
+            answer = self._client.get_item(
+                TableName=self._table, Key={"pk": {"S": self._prefix + key}}, ConsistentRead=True
+            )
+        return _document(answer.get("Item", {}))
 
     def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
         """Store a document that is held. Raises NotReady when it was taken over."""
@@ -111,6 +118,11 @@ class _ConditionFailedError(Exception):
     def __init__(self, held_until: float | None) -> None:
         super().__init__()
         self.held_until = held_until
+
+
+def _document(item: Mapping[str, AttributeValueTypeDef]) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(item["document"]["S"]) if "document" in item else {}
+    return document
 
 
 def _number(value: float) -> AttributeValueTypeDef:

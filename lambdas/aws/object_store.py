@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,9 +75,9 @@ class S3ObjectStore:
             finally:
                 body.close()
 
-    def write_json(self, key: str, document: Mapping[str, Any]) -> None:
+    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write a document. Raises RetryableError or FatalError."""
-        with aws_failures("writing a receipt"):
+        with aws_failures("writing a document"):
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=key,

@@ -67,6 +67,12 @@ class RepeatRefused(NotReady):
     longest_pause_seconds = 300.0
 
 
+class UnderWay(NotReady):
+    """A large object is being prepared by other functions."""
+
+    reason = "under_way"
+
+
 class Unconfirmed(NotReady):
     """TikTok has accepted a change that it may not carry out, which shows hours later."""
 
@@ -103,6 +109,12 @@ class InvalidInput(RejectedError):
     """What the user gave does not fit: a key, a row, a format, a name."""
 
     reason = "invalid_input"
+
+
+class PreparationFailed(RejectedError):
+    """A part of a large object failed for good, after retries of its own. What is done is not done again."""
+
+    reason = "preparation_failed"
 
 
 class CredentialsNotSet(RejectedError):

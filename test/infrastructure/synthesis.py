@@ -10,6 +10,7 @@ from typing import Any
 
 from aws_cdk import App
 
+from lambdas.contracts import ACTIVATION_HANDLER, PART_HANDLER
 from stacks.connector_stack import ConnectorStack
 from stacks.settings import Settings
 
@@ -79,6 +80,30 @@ class Template:
             name for name, queue in self.of_type("AWS::SQS::Queue").items() if "RedrivePolicy" in queue["Properties"]
         )
         return name
+
+    def function(self, handler: str) -> str:
+        """The logical id of the function with this handler."""
+        (name,) = (
+            name
+            for name, function in self.of_type("AWS::Lambda::Function").items()
+            if function["Properties"]["Handler"] == handler
+        )
+        return name
+
+    @property
+    def activation(self) -> str:
+        return self.function(ACTIVATION_HANDLER)
+
+    @property
+    def parts(self) -> str:
+        return self.function(PART_HANDLER)
+
+    def role_of(self, function: str) -> str:
+        (role,) = self.properties(function)["Role"]["Fn::GetAtt"][:1]
+        return str(role)
+
+    def logs_of(self, function: str) -> str:
+        return str(self.properties(function)["LoggingConfig"]["LogGroup"]["Ref"])
 
     def policy_of(self, resource_type: str, target: str) -> list[Mapping[str, Any]]:
         """The statements of the resource policies of `resource_type` that are attached to `target`."""

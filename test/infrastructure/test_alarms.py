@@ -60,7 +60,7 @@ def test_an_alarm_rings_when_an_object_waits_for_more_than_an_hour(template: Tem
 
 
 def test_an_alarm_rings_when_the_function_fails(template: Template) -> None:
-    function = [{"Name": "FunctionName", "Value": ref(template.only("AWS::Lambda::Function"))}]
+    function = [{"Name": "FunctionName", "Value": ref(template.activation)}]
     assert watched(alarm_about(template, "function-errors")) == ("AWS/Lambda", "Errors", "Sum", 0, function)
 
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from lambdas.audiences.attempt import STEP_SECONDS
-from lambdas.contracts import ACTIVATION_HANDLER, METRIC_NAMESPACE, STACK_NAME, Env, Metric, Output
-from lambdas.settings import ActivationSettings
+from lambdas.contracts import ACTIVATION_HANDLER, METRIC_NAMESPACE, PART_HANDLER, STACK_NAME, Env, Metric, Output
+from lambdas.settings import ActivationSettings, FunctionSettings, PartSettings
 from test.infrastructure.synthesis import Template, attribute, ref, walk
 
-READS_ITS_ENVIRONMENT_AS = {ACTIVATION_HANDLER: ActivationSettings}
+READS_ITS_ENVIRONMENT_AS: dict[str, type[FunctionSettings]] = {
+    ACTIVATION_HANDLER: ActivationSettings,
+    PART_HANDLER: PartSettings,
+}
 
 
 def function_of(template: Template) -> Any:
-    return template.properties(template.only("AWS::Lambda::Function"))
+    return template.properties(template.activation)
 
 
 def environment_of(template: Template, function: str) -> dict[str, str]:
@@ -45,7 +49,7 @@ def test_the_queue_feeds_the_function_with_the_chosen_concurrency(template_with:
     mapping = template.properties(template.only("AWS::Lambda::EventSourceMapping"))
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 7}
     assert mapping["EventSourceArn"] == attribute(template.queue)
-    assert mapping["FunctionName"] == ref(template.only("AWS::Lambda::Function"))
+    assert mapping["FunctionName"] == ref(template.activation)
 
 
 def test_the_function_has_time_for_several_steps(template: Template) -> None:
@@ -108,7 +112,7 @@ def test_the_function_runs_on_the_declared_machine(template: Template) -> None:
 
 
 def test_the_function_writes_to_its_own_log_group_which_goes_after_a_month(template: Template) -> None:
-    logs = template.only("AWS::Logs::LogGroup")
+    logs = template.logs_of(template.activation)
     assert function_of(template)["LoggingConfig"]["LogGroup"] == ref(logs)
     assert template.properties(logs)["RetentionInDays"] == 30
     assert template.resources[logs]["DeletionPolicy"] == "Delete"
@@ -141,8 +145,9 @@ def test_the_function_reads_what_the_deployer_chose(template_with: Callable[...,
         phone_rule="no_plus",
         thread_count=9,
         allow_audience_deletion=True,
+        large_object_bytes=2**30,
     )
-    environment = environment_of(template, template.only("AWS::Lambda::Function"))
+    environment = environment_of(template, template.activation)
     settings = ActivationSettings.from_environment(environment)
     assert settings.supported_calculate_types == frozenset({"EMAIL_SHA256"})
     assert settings.max_invalid_ratio == 0.125
@@ -155,21 +160,21 @@ def test_the_function_reads_what_the_deployer_chose(template_with: Callable[...,
     assert (settings.email_rule, settings.phone_rule) == ("both", "no_plus")
     assert settings.thread_count == 9
     assert settings.allow_audience_deletion
+    assert settings.large_object_bytes == 2**30
 
 
-def test_the_environment_holds_every_variable_of_the_contract_and_the_names_of_logs_and_metrics(
-    template: Template,
-) -> None:
-    variables = function_of(template)["Environment"]["Variables"]
-    assert set(variables) == {
-        *(variable.value for variable in Env),
-        "POWERTOOLS_SERVICE_NAME",
-        "POWERTOOLS_METRICS_NAMESPACE",
-        "LOG_LEVEL",
-    }
-    assert variables["POWERTOOLS_SERVICE_NAME"] == STACK_NAME
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRIC_NAMESPACE
-    assert variables["LOG_LEVEL"] == "INFO"
+def test_each_function_has_the_variables_that_it_reads_and_the_names_of_logs_and_metrics(template: Template) -> None:
+    given = set()
+    for function in template.of_type("AWS::Lambda::Function").values():
+        variables = function["Properties"]["Environment"]["Variables"]
+        settings = READS_ITS_ENVIRONMENT_AS[function["Properties"]["Handler"]]
+        read = {each.metadata["name"].value for each in fields(settings)}
+        assert set(variables) == {*read, "POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "LOG_LEVEL"}
+        assert variables["POWERTOOLS_SERVICE_NAME"] == STACK_NAME
+        assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRIC_NAMESPACE
+        assert variables["LOG_LEVEL"] == "INFO"
+        given |= read
+    assert given == {variable.value for variable in Env}
 
 
 def test_the_variables_name_the_resources_of_this_stack(template: Template) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from test.infrastructure.synthesis import Template, as_list, attribute, joined, ref
 
+STATE_MACHINE = "AWS::StepFunctions::StateMachine"
 Right = tuple[str, str, str]
 
 
@@ -29,14 +30,19 @@ def allow(*actions: str, on: object, where: object = None) -> Mapping[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": on, "Condition": where or {}}
 
 
-def role_statements(template: Template) -> list[Any]:
-    role = ref(template.only("AWS::IAM::Role"))
+def role_statements(template: Template, role: str) -> list[Any]:
     return [
         statement
         for policy in template.of_type("AWS::IAM::Policy").values()
-        if role in policy["Properties"]["Roles"]
+        if ref(role) in policy["Properties"]["Roles"]
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
     ]
+
+
+def executions(template: Template) -> object:
+    here = (":states:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":execution:")
+    machine = attribute(template.only(STATE_MACHINE), "Name")
+    return joined("arn:", ref("AWS::Partition"), *here, machine, ":*")
 
 
 def test_the_function_may_do_exactly_this(template: Template) -> None:
@@ -66,21 +72,64 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
             on=attribute(template.queue),
         ),
         allow("sqs:SendMessage", on=attribute(template.dead_letters)),
-        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.only("AWS::Logs::LogGroup"))),
+        allow("s3:PutObject", on=joined(bucket, "/plans/*")),
+        allow("states:StartExecution", on=attribute(template.only(STATE_MACHINE))),
+        allow("states:DescribeExecution", on=executions(template)),
+        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(template.activation))),
         allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
     ]
-    assert rights(role_statements(template)) == rights(expected)
+    assert rights(role_statements(template, template.role_of(template.activation))) == rights(expected)
 
 
-def test_the_functions_role_is_its_own_and_has_no_managed_policy(template: Template) -> None:
-    role = template.properties(template.only("AWS::IAM::Role"))
-    assert set(role) == {"AssumeRolePolicyDocument"}
-    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert trust == {
-        "Effect": "Allow",
-        "Action": "sts:AssumeRole",
-        "Principal": {"Service": "lambda.amazonaws.com"},
-    }
+def test_who_works_on_parts_may_write_nothing_but_the_ledger_and_reach_no_queue(template: Template) -> None:
+    bucket = attribute(template.only("AWS::S3::Bucket"))
+    expected = [
+        allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/tiktok/*")),
+        allow("s3:GetObject", on=joined(bucket, "/suppression-list/*")),
+        allow("s3:ListBucket", on=bucket),
+        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
+        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
+        allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
+        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(template.parts))),
+        allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
+    ]
+    assert rights(role_statements(template, template.role_of(template.parts))) == rights(expected)
+
+
+def test_the_state_machine_may_call_one_function_and_run_itself(template: Template) -> None:
+    machine = template.only(STATE_MACHINE)
+    (role,) = template.properties(machine)["RoleArn"]["Fn::GetAtt"][:1]
+    expected = [
+        allow("lambda:InvokeFunction", on=attribute(template.parts)),
+        allow("s3:GetObject", on=joined(attribute(template.only("AWS::S3::Bucket")), "/plans/*")),
+        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
+        allow("states:StartExecution", on=attribute(machine)),
+        allow("states:DescribeExecution", "states:StopExecution", on=executions(template)),
+        allow(
+            "xray:PutTraceSegments",
+            "xray:PutTelemetryRecords",
+            "xray:GetSamplingRules",
+            "xray:GetSamplingTargets",
+            on="*",
+        ),
+    ]
+    assert rights(role_statements(template, role)) == rights(expected)
+    (trust,) = template.properties(role)["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+
+
+def test_each_function_has_a_role_of_its_own_without_a_managed_policy(template: Template) -> None:
+    roles = [template.role_of(function) for function in template.of_type("AWS::Lambda::Function")]
+    assert len(set(roles)) == len(roles)
+    for name in roles:
+        role = template.properties(name)
+        assert set(role) == {"AssumeRolePolicyDocument"}
+        (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+        assert trust == {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"Service": "lambda.amazonaws.com"},
+        }
 
 
 def test_no_statement_allows_a_wildcard_of_actions_but_the_accounts_own_on_the_key(template: Template) -> None:
@@ -128,6 +177,7 @@ PHYSICAL_NAME = {
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SecretsManager::Secret": "Name",
+    STATE_MACHINE: "StateMachineName",
     # These belong to another resource, and their names only have to differ within it.
     "AWS::IAM::Policy": None,
     "AWS::S3::BucketPolicy": None,
@@ -147,7 +197,7 @@ def test_two_installations_fit_into_one_account_because_only_the_secret_has_a_fi
 
 def test_a_second_installation_keeps_its_metrics_and_alarms_to_itself(template_with: Callable[..., Template]) -> None:
     second = template_with(stack_name="SecondConnector", cred_secret_name="second")  # noqa: S106 - its name
-    variables = second.properties(second.only("AWS::Lambda::Function"))["Environment"]["Variables"]
+    variables = second.properties(second.activation)["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == "SecondConnector"
     alarms = json.dumps(second.of_type("AWS::CloudWatch::Alarm"))
     services = re.findall(r'{"Name": "service", "Value": "(\w+)"}', alarms)

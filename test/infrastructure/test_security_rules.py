@@ -54,6 +54,14 @@ def test_these_rules_are_not_followed_to_the_letter_each_on_one_resource_and_wit
     bucket = connector[1].get_logical_id(
         cast(CfnElement, connector[1].node.find_child("Foundation").node.find_child("DataBucket").node.default_child)
     )
+    machine = connector[1].get_logical_id(
+        cast(
+            CfnElement,
+            connector[1].node.find_child("Audiences").node.find_child("LargeObjects").node.find_child("Preparation"),
+        )
+    )
+    here = "<AWS::Region>:<AWS::AccountId>"
+    executions = f"arn:<AWS::Partition>:states:{here}:execution:<{machine}.Name>:*"
     assert set(acknowledged) == {
         ("Foundation/DataBucket", "AwsSolutions-S1"),
         ("Foundation/Credentials", "AwsSolutions-SMG4"),
@@ -62,6 +70,15 @@ def test_these_rules_are_not_followed_to_the_letter_each_on_one_resource_and_wit
         ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression/*]"),
         ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression-list/*]"),
         ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/receipts/*]"),
+        ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/plans/*]"),
+        ("Audiences/Activation/Role", f"AwsSolutions-IAM5[Resource::{executions}]"),
+        ("Audiences/LargeObjects/Preparation", "AwsSolutions-SF1"),
+        ("Audiences/LargeObjects/Parts/Role", "AwsSolutions-IAM5[Resource::*]"),
+        ("Audiences/LargeObjects/Parts/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/tiktok/*]"),
+        ("Audiences/LargeObjects/Parts/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression-list/*]"),
+        ("Audiences/LargeObjects/Role", "AwsSolutions-IAM5[Resource::*]"),
+        ("Audiences/LargeObjects/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/plans/*]"),
+        ("Audiences/LargeObjects/Role", f"AwsSolutions-IAM5[Resource::{executions}]"),
     }
     assert all(len(reason) > 20 for reason in acknowledged.values())
 

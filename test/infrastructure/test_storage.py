@@ -140,6 +140,19 @@ def test_uploads_expire_with_their_old_versions_and_delete_markers(template_with
             "Status": "Enabled",
             "ExpiredObjectDeleteMarker": True,
         },
+        {
+            "Id": "ExpirePlans",
+            "Prefix": "plans/",
+            "Status": "Enabled",
+            "ExpirationInDays": 3,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+        },
+        {
+            "Id": "RemoveDeleteMarkersOfPlans",
+            "Prefix": "plans/",
+            "Status": "Enabled",
+            "ExpiredObjectDeleteMarker": True,
+        },
         # What counts stays: there is no expiration of current versions.
         {
             "Id": "ExpireOldVersionsOfSuppressionList",

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import functools
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lambdas.audiences import handler
+from lambdas.audiences import handler, part_handler
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
+from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.aws.queue_consumer import RecordFailedError
 from lambdas.contracts import CALCULATE_TYPES, CONFIRMED_ATTRIBUTE
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.objects import ObjectVersion
-from lambdas.settings import ActivationSettings
+from lambdas.settings import ActivationSettings, PartSettings
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
 from test.support.builders import notification_of
 from test.support.clocks import FakeClock
 from test.support.crashes import Killed, Tripwire, WiredClient, WiredTransport
+from test.support.state_machine import StateMachine
 
 REGION = "us-east-1"
 BUCKET = "data"
@@ -142,6 +144,7 @@ class Pipeline:
         minimum_size: int = MINIMUM_AUDIENCE_SIZE,
         function_seconds: float = FUNCTION_SECONDS,
         dynamodb: Any = None,
+        part_bytes: int = PART_BYTES,
         **settings: Any,
     ) -> None:
         self.emulator = emulator
@@ -174,6 +177,8 @@ class Pipeline:
                 "max_receive_count": 5,
                 "retry_delay_seconds": 15,
                 "request_interval_seconds": 0.5,
+                "large_object_bytes": 2 << 30,
+                "state_machine_arn": "arn:aws:states:us-east-1:123456789012:stateMachine:large",
                 "ledger_retention_days": 60,
                 **settings,
             }
@@ -181,8 +186,10 @@ class Pipeline:
         self._read_seconds = read_seconds
         self._minimum_size = minimum_size
         self.function_seconds = function_seconds
+        self._part_bytes = part_bytes
         self._arrivals = 0
         self.invocations = 0
+        self.state_machine = StateMachine(self.clock, self._load, self._invoke_part)
         self.application = self._cold_start()
 
     def change_settings(self, **changes: Any) -> None:
@@ -245,6 +252,7 @@ class Pipeline:
             if not self.queue.messages:
                 return
             self.deliver_next()
+            self.state_machine.run()
         raise AssertionError(f"the queue is not empty after {most_deliveries} deliveries")
 
     def deliver_next(self) -> None:
@@ -294,15 +302,40 @@ class Pipeline:
 
     def _cold_start(self) -> handler.Application:
         clients: dict[str, Any] = {"sqs": self.queue, "s3": self.s3, "dynamodb": self.dynamodb}
-        clients["secretsmanager"] = self.secrets
-        transport = HttpTransport(self.settings.tiktok_api_url, read_seconds=self._read_seconds)
+        clients |= {"secretsmanager": self.secrets, "stepfunctions": self.state_machine}
+        transport = WiredTransport(
+            HttpTransport(self.settings.tiktok_api_url, read_seconds=self._read_seconds), self.wire
+        )
+
+        def client(name: str) -> Any:
+            return WiredClient(clients[name], self.wire)
+
+        shared = {each.name: getattr(self.settings, each.name) for each in fields(PartSettings)}
+        self.part_function = part_handler.compose(
+            PartSettings(**shared), transport, clock=self.clock, aws_client=client
+        )
         return handler.compose(
             self.settings,
-            WiredTransport(transport, self.wire),
+            transport,
             clock=self.clock,
-            aws_client=lambda name: WiredClient(clients[name], self.wire),
+            aws_client=client,
             minimum_size=self._minimum_size,
+            part_bytes=self._part_bytes,
         )
+
+    def _load(self, key: str) -> Any:
+        return json.loads(self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+    def _invoke_part(self, event: dict[str, Any]) -> dict[str, Any]:
+        """One invocation of the function for parts."""
+        self.invocations += 1
+        context: Any = Context(self.clock, self.invocations, self.function_seconds)
+        try:
+            return self.part_function.do(event, context)
+        except Killed:
+            self.wire = Tripwire()
+            self.application = self._cold_start()
+            raise
 
 
 @functools.cache

@@ -26,6 +26,8 @@ GOOD: dict[str, str] = {
     Env.PHONE_RULE: "plus",
     Env.THREAD_COUNT: "5",
     Env.ALLOW_AUDIENCE_DELETION: "false",
+    Env.LARGE_OBJECT_BYTES: "2147483648",
+    Env.STATE_MACHINE_ARN: "arn:aws:states:us-east-1:123456789012:stateMachine:large",
 }
 
 
@@ -85,6 +87,7 @@ def test_every_problem_is_named_at_once() -> None:
         (Env.DEFAULT_COUNTRY, "USA"),
         (Env.EMAIL_RULE, "newer"),
         (Env.PHONE_RULE, ""),
+        (Env.LARGE_OBJECT_BYTES, "0"),
         (Env.THREAD_COUNT, "0"),
         (Env.THREAD_COUNT, "11"),
     ],

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.domain import Target, parse_key, parse_object, refusal
 from lambdas.audiences.formats import FORMATS
-from lambdas.audiences.rows.check import FileCheck, Part, check_file
+from lambdas.audiences.rows.blocks import LARGEST_FILE
+from lambdas.audiences.rows.check import LARGEST_CUT_FILE, FileCheck, Part, check_file
 from lambdas.audiences.rows.file_types import parse_file_type
 from lambdas.audiences.rows.reading import Reading
 from lambdas.audiences.rows.tally import Tally
@@ -37,9 +38,19 @@ def test_a_name_is_taken_as_it_comes(audience: str) -> None:
     assert parse_key(f"tiktok/{audience}/gaid_sha256/f.csv", SUPPORTED) == Target(audience, FORMATS["gaid_sha256"])
 
 
-def test_a_file_far_too_large_is_refused_without_being_read() -> None:
+@pytest.mark.parametrize(
+    ("key", "most"),
+    [
+        ("tiktok/a/email_sha256/f.csv", LARGEST_CUT_FILE),
+        ("tiktok/a/email_sha256/f.csv.gz", LARGEST_FILE),
+        ("tiktok/a/streaming/f.csv", LARGEST_FILE),
+        ("suppression/email_sha256/f.csv", LARGEST_FILE),
+    ],
+)
+def test_a_file_far_too_large_is_refused_without_being_read(key: str, most: int) -> None:
+    parse_object(any_version(key, size=most), SUPPORTED)
     with pytest.raises(InvalidInput) as raised:
-        parse_object(any_version(size=5 * 2**30), SUPPORTED)
+        parse_object(any_version(key, size=most + 1), SUPPORTED)
 
     assert raised.value.reason == "file_too_large"
 
@@ -122,16 +133,6 @@ def test_one_plain_row_refuses_a_file_whatever_the_ratio() -> None:
     assert error.reason == "plain_personal_data"
     assert "line 10001" in str(error)
     assert "jane" not in str(error)
-
-
-@pytest.mark.parametrize(("count", "refused"), [(49, False), (50, True)])
-def test_a_file_that_needs_more_parts_than_one_call_takes_is_refused(count: int, refused: bool) -> None:
-    parts = tuple(Part(number, 0, 1, 1, 65) for number in range(1, count + 1))
-
-    error = refusal(FileCheck(Tally(read=count, valid=count), parts), max_invalid_ratio=0)
-
-    assert (error is not None) == refused
-    assert error is None or error.reason == "file_too_large"
 
 
 def test_the_limit_of_parts_does_not_hold_on_the_streaming_route() -> None:

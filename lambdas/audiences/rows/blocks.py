@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from lambdas.audiences.rows.file_types import Compression
 from lambdas.tiktok.errors import InvalidInput
 
-# Whatever is cleaned away from it, a larger file is hardly one that fits: twice the parts of one call (domain).
+# What one function reads within its time, where a file cannot be cut: twice 49 parts.
 LARGEST_FILE = 2 * 49 * 48 * 2**20
 LONGEST_LINE = 1 << 16  # bytes that are kept of a line
 HEAD_BYTES = 1 << 16  # in which a header must stand

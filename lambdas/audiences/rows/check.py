@@ -20,6 +20,9 @@ from lambdas.tiktok.models import IdSchema
 
 # 50 MB is the smallest of TikTok's documented limits for one file (API reference section 3.1).
 PART_BYTES = 48 * 2**20
+MOST_PARTS = 500  # files of one audience, section 3.4
+# Whatever is cleaned away from it, a larger file is hardly one that fits.
+LARGEST_CUT_FILE = 2 * MOST_PARTS * PART_BYTES
 # A short raw value becomes one or two long hashes: so much of a file is at most 2 MiB once cleaned.
 _SLICE = 1 << 15
 
@@ -41,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True)
 class FileCheck:
-    """The result of reading a file to its end.
+    """The result of reading a file, or a range of it, to its end.
 
     ``columns`` says how its lines are taken apart, None that each is one hash. ``slots`` are the columns that are sent,
     where there are several, and ``audiences`` the further audiences that its rows name (streaming).
@@ -65,8 +68,7 @@ class FileCheck:
         return cls(
             Tally(**document["tally"]),
             tuple(Part(**part) for part in document["parts"]),
-            columns
-            and Columns(**{**columns, "names": tuple(columns["names"]), "positions": tuple(columns["positions"])}),
+            columns and Columns.from_document(columns),
             tuple(document.get("slots", ())),
             tuple(document.get("audiences", ())),
         )
@@ -93,18 +95,32 @@ def check_file(chunks: Iterable[bytes], reading: Reading, part_bytes: int = PART
             ``too_many_columns``, ``too_many_audiences``, ``raw_identifiers_not_allowed``, ``damaged_file``,
             ``file_too_large``, ``unsupported_compression``.
     """
-    compression = reading.file_type.compression
-    head, source = peek(expand(chunks, compression))
-    if compression is Compression.NONE:
+    head, source = peek(expand(chunks, reading.file_type.compression))
+    return check_range(source, 0, find_layout(head, reading), reading, part_bytes)
+
+
+def find_layout(head: bytes, reading: Reading) -> Columns | None:
+    """How the lines of a file are taken apart that begins with ``head``. Raises InvalidInput as ``check_file``."""
+    if reading.file_type.compression is Compression.NONE:
         expect_plain(head)
-    columns = find_columns(head, reading)
+    return find_columns(head, reading)
+
+
+def check_range(
+    source: Iterable[bytes], start: int, columns: Columns | None, reading: Reading, part_bytes: int = PART_BYTES
+) -> FileCheck:
+    """As ``check_file``, of whole lines from byte ``start`` on, decompressed, whose ``columns`` are known.
+
+    Lines are counted from there. Raises InvalidInput as ``check_file``.
+    """
+    at_start = start == 0
     if columns is None:
-        hashes = _hash_line_cleaner(reading)
-        return FileCheck(hashes.tally, tuple(part for part, _ in _plan(source, hashes, part_bytes)))
-    entries = EntryCleaner(reading, columns)
+        hashes = _hash_line_cleaner(reading, at_start=at_start)
+        return FileCheck(hashes.tally, tuple(part for part, _ in _plan(source, hashes, part_bytes, start)))
+    entries = EntryCleaner(reading, columns, at_start=at_start)
     prefix = header_line(reading.format, entries.slots)
-    plan = _plan(in_slices(source, _SLICE), entries, part_bytes, len(prefix))
-    if entries.foreign_rows and entries.foreign_rows == entries.tally.read:
+    plan = _plan(in_slices(source, _SLICE), entries, part_bytes, start, len(prefix))
+    if at_start and entries.foreign_rows and entries.foreign_rows == entries.tally.read:
         raise no_such_column(reading.format)
     slots = _slots(entries, columns)
     # Any key may come up until the last line of JSON lines: only now is it known how many columns there are.
@@ -151,12 +167,15 @@ def _hash_line_cleaner(reading: Reading, *, at_start: bool = True) -> HashLineCl
     return HashLineCleaner(reading.format.algorithm, reading.suppressed.get(reading.format.space), at_start=at_start)
 
 
-def _plan(source: Iterable[bytes], cleaner: _Cleaner, part_bytes: int, header_bytes: int = 0) -> list[tuple[Part, int]]:
+def _plan(
+    source: Iterable[bytes], cleaner: _Cleaner, part_bytes: int, start: int, header_bytes: int = 0
+) -> list[tuple[Part, int]]:
     """The parts, with how many lines each of them has below its header."""
     plan: list[tuple[Part, int]] = []
-    start = end = size = rows = lines = 0
+    end = start
+    size = rows = lines = 0
     first_line = 1
-    for block in blocks(source):
+    for block in blocks(source, start):
         valid, sent, line = cleaner.tally.valid, cleaner.lines_sent, cleaner.line
         length = len(cleaner.clean(block.data))
         if size and header_bytes + size + length > part_bytes:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 from lambdas.audiences.formats import Format, Route
 from lambdas.audiences.rows.blocks import HEAD_BYTES
@@ -60,6 +61,11 @@ class Columns:
     names: tuple[str, ...] = ()
     positions: tuple[int, ...] = ()
     audiences: int | None = None
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """The inverse of ``dataclasses.asdict``, also after a way through JSON."""
+        return cls(**{**document, "names": tuple(document["names"]), "positions": tuple(document["positions"])})
 
 
 _EMAIL, _PHONE, _DEVICE = IdentifierKind.EMAIL, IdentifierKind.PHONE, IdentifierKind.DEVICE

@@ -50,6 +50,11 @@ class Tally:
     partial_lines: dict[str, list[int]] = field(default_factory=dict)
 
     @property
+    def lines(self) -> int:
+        """How many lines were looked at."""
+        return self.read + self.blank + self.header
+
+    @property
     def invalid_rows(self) -> int:
         """How many rows are invalid, whatever the reason."""
         return sum(self.invalid.values())
@@ -73,6 +78,23 @@ class Tally:
     def curtail(self, reason: str, line_number: int) -> None:
         """Count a row, accepted elsewhere, that is sent without one of its fields."""
         _count(self.partial, self.partial_lines, reason, line_number)
+
+    def add(self, later: Tally) -> None:
+        """Count what follows in the file, whose line numbers begin anew."""
+        before = self.lines
+        self.read += later.read
+        self.valid += later.valid
+        self.blank += later.blank
+        self.header = self.header or later.header
+        self.suppressed += later.suppressed
+        for counts, lines, more, more_lines in (
+            (self.invalid, self.invalid_lines, later.invalid, later.invalid_lines),
+            (self.partial, self.partial_lines, later.partial, later.partial_lines),
+        ):
+            for reason, count in more.items():
+                counts[reason] = counts.get(reason, 0) + count
+                kept = [*lines.get(reason, ()), *(before + line for line in more_lines[reason])]
+                lines[reason] = kept[:_LINE_NUMBERS]
 
 
 def _count(counts: dict[str, int], lines: dict[str, list[int]], reason: str, line_number: int) -> None:
