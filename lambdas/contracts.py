@@ -137,6 +137,7 @@ class Output(StrEnum):
     SECRET_ID = "SecretName"  # noqa: S105 - the name of an output
     LEDGER_TABLE = "LedgerTableName"
     ACTIVATION_FUNCTION = "ActivationFunctionName"
+    STATE_MACHINE = "StateMachineArn"
     ALARM_TOPIC = "AlarmTopicArn"
     DASHBOARD = "DashboardName"
 

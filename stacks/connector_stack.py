@@ -80,6 +80,7 @@ class ConnectorStack(Stack):
             self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
             self._put_out(Output.DEAD_LETTER_QUEUE_URL, audiences.queue.dead_letters.queue_url, "Uploads that failed")
             self._put_out(Output.ACTIVATION_FUNCTION, audiences.activation.function.function_name, "Delivers uploads")
+            self._put_out(Output.STATE_MACHINE, audiences.large_objects.machine_arn, "Prepares large uploads")
             self._put_out(Output.DASHBOARD, dashboard.dashboard_name, "All of it at a glance")
 
     def _let_alarms_notify(self, foundation: Foundation) -> None:

@@ -27,7 +27,6 @@ from lambdas.executions import ExecutionStatus
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput, PreparationFailed, UnderWay
 
-_LOOK_EVERY_SECONDS = 30
 # Of the ledger: what is written here says whose turn it is, because the request rate is for one execution at a time.
 _TURN = "turn"
 
@@ -152,7 +151,7 @@ class Distribution:
         with held(self._ledger, _TURN, owner=attempt.owner, seconds=seconds) as turn:
             other = turn.get("execution", name)
             if other != name and self._executions.find(other) is ExecutionStatus.RUNNING:
-                raise UnderWay("Another large object is being prepared.", wait_seconds=_LOOK_EVERY_SECONDS)
+                raise UnderWay("Another large object is being prepared.")
             self._ledger.save(_TURN, {"execution": name}, owner=attempt.owner)
             document = {
                 "work": asdict(work),
@@ -205,7 +204,7 @@ def _execution(attempt: Attempt, work: Work) -> str:
 
 
 def _under_way() -> UnderWay:
-    return UnderWay("The parts of this large object are being prepared.", wait_seconds=_LOOK_EVERY_SECONDS)
+    return UnderWay("The parts of this large object are being prepared.")
 
 
 def _failure(ranges: Sequence[Delivery], status: ExecutionStatus | None) -> InvalidInput | PreparationFailed:

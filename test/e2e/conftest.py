@@ -19,6 +19,8 @@ CONTEXT = {
     # That they are refused by default is tested without a deployment.
     "allow_raw_identifiers": "true",
     "allow_audience_deletion": "true",
+    # So that a file of some megabytes is a large one.
+    "large_object_bytes": str(64 << 20),
 }
 
 

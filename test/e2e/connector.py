@@ -14,6 +14,8 @@ from test.support.command import run_cli
 from test.support.waiting import wait_until
 
 SECONDS = 60
+# The fingerprint of many millions of members takes a while.
+CONTROL_SECONDS = 300
 
 
 class Connector:
@@ -44,9 +46,9 @@ class Connector:
         self._newest_arrival = max(self._newest_arrival, receipt["times"]["arrived_at"])
         return receipt
 
-    def wait_for_delivery(self, key: str) -> dict[str, Any]:
+    def wait_for_delivery(self, key: str, seconds: float = SECONDS) -> dict[str, Any]:
         """The receipt of what may have been rejected before, once it is delivered."""
-        wait_until(lambda: (self.receipt(key) or {}).get("status") == "delivered", timeout=SECONDS)
+        wait_until(lambda: (self.receipt(key) or {}).get("status") == "delivered", timeout=seconds)
         return self.wait_for_receipt(key)
 
     def deliver(self, key: str, content: bytes) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Connector:
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages[0] if messages else None
 
-    def wait_for_dead_letter(self, key: str) -> dict[str, str]:
+    def wait_for_dead_letter(self, key: str, seconds: float = SECONDS) -> dict[str, str]:
         """The reason and the detail of the message about this key, which stays in the queue."""
         found: dict[str, Any] = {}
 
@@ -77,7 +79,7 @@ class Connector:
                 found.update(message)
             return bool(found)
 
-        wait_until(look, timeout=SECONDS)
+        wait_until(look, timeout=seconds)
         self.sqs.change_message_visibility(
             QueueUrl=self.deployed.outputs[Output.DEAD_LETTER_QUEUE_URL],
             ReceiptHandle=found["ReceiptHandle"],
@@ -85,9 +87,24 @@ class Connector:
         )
         return {name: value["StringValue"] for name, value in found["MessageAttributes"].items()}
 
+    def send(self, body: str) -> None:
+        """Put a message into the queue."""
+        self.sqs.send_message(QueueUrl=self.deployed.outputs[Output.QUEUE_URL], MessageBody=body)
+
+    def waiting_messages(self) -> int:
+        """How many messages are in the queue, whether they can be received, are hidden, or are delayed."""
+        names = [
+            "ApproximateNumberOfMessages",
+            "ApproximateNumberOfMessagesNotVisible",
+            "ApproximateNumberOfMessagesDelayed",
+        ]
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.deployed.outputs[Output.QUEUE_URL], AttributeNames=names)
+        return sum(int(answer["Attributes"].get(name, 0)) for name in names)
+
     def control(self, command: str, body: Any = None) -> Any:
         url = f"{self.deployed.emulator_url}/_control/{command}"
-        answer = requests.get(url, timeout=30) if body is None else requests.post(url, json=body, timeout=30)
+        method = "GET" if body is None else "POST"
+        answer = requests.request(method, url, json=body, timeout=CONTROL_SECONDS)
         answer.raise_for_status()
         return answer.json()
 
