@@ -149,6 +149,15 @@ class Audience:
         self._appearances = [Appearance(now, _matched(len(members), settings), True, None)]
         self.history.append(HistoryEntry("create", str(len(members)), now))
 
+    def lose(self, count: int, now: float, settings: Settings) -> None:
+        """So many people leave by themselves: shown at once, and no history tells of it."""
+        self._set_members(set(sorted(self.members)[count:]))
+        visible, msg = self.appearance(now), self._too_small(settings)
+        shown = Appearance(
+            now, _matched(len(self.members), settings), visible.is_valid and msg is None, visible.error_msg or msg
+        )
+        self._appearances = [shown, *(kept for kept in self._appearances if kept.shown_from > now)]
+
     def accepts(self, calculate_types: Sequence[str]) -> bool:
         """Whether it can be filled from files of these types. One without a type takes any, if it is a single one."""
         return set(calculate_types) == {self.calculate_type or calculate_types[0]}

@@ -41,6 +41,7 @@ class ControlPlane:
             ("GET", "faults"): self._show_faults,
             ("POST", "poison"): self._replace_poison,
             ("POST", "members"): self._find_members,
+            ("POST", "shrink"): self._shrink,
             ("POST", "tokens"): self._change_token,
             ("GET", "requests"): self._show_requests,
             ("GET", "audiences"): self._show_audiences,
@@ -141,15 +142,27 @@ class ControlPlane:
     def _find_members(self, given: Json) -> Json:
         """Which of these identifiers an audience holds, one row for each slot; a customer file's slot is null."""
         _refuse_unknown(given, {"audience_id", "ids"})
-        audience = self._world.audiences.get(_digits("audience_id", given.get("audience_id")))
-        if audience is None:
-            raise ControlError("no audience has this audience_id: GET audiences tells which there are")
+        audience = self._audience(given)
         asked = {item: _hexadecimal("ids", item) for item in _list(given, "ids", None)}
         return {
             "members": [
                 {"id": item, "slot": slot} for item, value in asked.items() for slot in audience.slots_of(value)
             ]
         }
+
+    def _shrink(self, given: Json) -> Json:
+        """So many people leave an audience, as when they delete their accounts."""
+        _refuse_unknown(given, {"audience_id", "members"})
+        audience = self._audience(given)
+        count = _whole_number(given, "members", 1, len(audience.members), default=None)
+        audience.lose(count, self._world.clock.now(), self._world.settings)
+        return {"members": len(audience.members)}
+
+    def _audience(self, given: Json) -> Audience:
+        audience = self._world.audiences.get(_digits("audience_id", given.get("audience_id")))
+        if audience is None:
+            raise ControlError("no audience has this audience_id: GET audiences tells which there are")
+        return audience
 
     def _change_token(self, given: Json) -> Json:
         """Add a token, or change what is named of one that exists."""

@@ -79,6 +79,28 @@ def test_members_tells_which_of_some_identifiers_an_audience_holds(tiktok: Drive
     assert tiktok.control("POST", "members", asked) == {"members": [{"id": inside.upper(), "slot": None}]}
 
 
+def test_an_audience_loses_people_by_itself_at_once_and_its_history_does_not_tell(tiktok: Driver) -> None:
+    audience_id = tiktok.audience_of(digests(1_500))
+    tiktok.let_it_process()
+    history = tiktok.row(audience_id)["audience_history"]
+
+    assert tiktok.control("POST", "shrink", {"audience_id": audience_id, "members": 400}) == {"members": 1_100}
+
+    details = tiktok.details(audience_id)
+    assert (details["cover_num"], details["is_valid"], details["error_msg"]) == (1_100, True, None)
+    assert tiktok.row(audience_id)["audience_history"] == history
+
+
+def test_an_audience_that_loses_too_many_people_is_no_longer_valid(tiktok: Driver) -> None:
+    (seeded,) = tiktok.emulator.tell("seed", {"audiences": 1})["audiences"]
+
+    tiktok.control("POST", "shrink", {"audience_id": seeded["audience_id"], "members": 1})
+
+    details = tiktok.details(seeded["audience_id"])
+    assert (details["cover_num"], details["is_valid"]) == (999, False)
+    assert "fewer than 1000" in details["error_msg"]
+
+
 def test_an_empty_audience_has_the_digest_of_nothing(tiktok: Driver) -> None:
     tiktok.emulator.tell("seed", {"audiences": 1, "members": 0})
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -129,6 +151,8 @@ def test_the_control_plane_is_bound_by_no_rate_limit(tiktok: Driver) -> None:
         ("poison", {"ids": [7]}),
         ("members", {"audience_id": "123", "ids": []}),
         ("members", {"ids": []}),
+        ("shrink", {"audience_id": "123", "members": 1}),
+        ("shrink", {"members": 1}),
         ("reset", {"all": True}),
         ("nonsense", {}),
     ],
