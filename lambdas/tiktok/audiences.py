@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
 from lambdas.tiktok.models import (
     Action,
+    AudienceDetails,
     AudienceListing,
     AudienceOutcome,
     AudienceSubType,
     CalculateType,
+    Complaint,
     CreatedAudience,
     CustomAudience,
     UploadedFile,
@@ -25,7 +28,9 @@ from lambdas.tiktok.protocol import FileField, Reply, Request, masked
 
 _ROOT = "dmp/custom_audience/"
 _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
-_HISTORY_SIZE = 100  # the largest that get takes (section 3.7)
+_MOST_IDS = 100  # the most that get takes (section 3.7)
+_HISTORY_SIZE = 100  # the largest that get takes
+_TIME = "%Y-%m-%d %H:%M:%S"  # GMT (section 3.6)
 _READ_BYTES = 1 << 20
 _UNKNOWN_ID = {40002, 40007}
 
@@ -80,8 +85,25 @@ class AudienceApi:
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         """One custom audience by its id, or None when TikTok does not know it (section 3.7). Raises ConnectorError."""
-        entry = self._get(audience_id, history_size=1)
+        entry = self._get([audience_id], history_size=1).get(audience_id)
         return _audience(entry["audience_details"]) if entry else None
+
+    def find_details(self, audience_ids: Sequence[str]) -> Mapping[str, AudienceDetails]:
+        """Those of these audiences that TikTok knows, by their ids, in requests of up to 100 (section 3.7).
+
+        Raises ConnectorError.
+        """
+        found: dict[str, AudienceDetails] = {}
+        for first in range(0, len(audience_ids), _MOST_IDS):
+            entries = self._get(audience_ids[first : first + _MOST_IDS], history_size=_HISTORY_SIZE)
+            for audience_id, entry in entries.items():
+                complaints = tuple(
+                    Complaint(_moment(row.get("opt_time")), masked(_text(row.get("msg"))))
+                    for row in _changes(entry)
+                    if _text(row.get("msg"))
+                )
+                found[audience_id] = AudienceDetails(_audience(entry["audience_details"]), complaints)
+        return found
 
     def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
         """What became of the changes to an audience, or None when TikTok does not know it (section 3.7).
@@ -89,11 +111,11 @@ class AudienceApi:
         ``since`` is the ``latest`` of an earlier outcome: complaints of older changes do not count. Without it, none of
         single changes do. Raises ConnectorError.
         """
-        entry = self._get(audience_id, history_size=_HISTORY_SIZE)
+        entry = self._get([audience_id], history_size=_HISTORY_SIZE).get(audience_id)
         if entry is None:
             return None
         details = _audience(entry["audience_details"])
-        changes = [row for row in entry.get("audience_history") or [] if isinstance(row, Mapping)]
+        changes = list(_changes(entry))
         complaints = [
             masked(_text(row.get("msg")))
             for row in changes
@@ -102,25 +124,32 @@ class AudienceApi:
         latest = max((_text(row.get("opt_time")) for row in changes), default="")
         return AudienceOutcome(next(iter(complaints), ""), details.error_msg, details.cover_num, latest)
 
-    def _get(self, audience_id: str, *, history_size: int) -> Mapping[str, Any] | None:
+    def _get(self, audience_ids: Sequence[str], *, history_size: int) -> dict[str, Mapping[str, Any]]:
         query = {
             "advertiser_id": self._client.advertiser_id,
-            "custom_audience_ids": json.dumps([audience_id]),
+            "custom_audience_ids": json.dumps(list(audience_ids)),
             "history_size": str(history_size),
         }
         try:
             reply = self._client.call(Request("GET", _ROOT + "get/", query=query))
         except TikTokRejected as error:
             # Whether an unknown id is an error or leaves its row out is not documented.
-            if error.code in _UNKNOWN_ID:
-                return None
-            raise
+            if error.code not in _UNKNOWN_ID:
+                raise
+            if len(audience_ids) < 2:
+                return {}
+            # It must not keep the others from being seen.
+            half = len(audience_ids) // 2
+            first, second = (
+                self._get(ids, history_size=history_size) for ids in (audience_ids[:half], audience_ids[half:])
+            )
+            return first | second
+        found = {}
         for entry in reply.data.get("list") or []:
             details = entry.get("audience_details")
-            if details and str(details.get("audience_id")) == audience_id:
-                found: Mapping[str, Any] = entry
-                return found
-        return None
+            if details and str(details.get("audience_id")) in audience_ids:
+                found[str(details["audience_id"])] = entry
+        return found
 
     def create(
         self,
@@ -221,7 +250,19 @@ def _audience(entry: Mapping[str, Any]) -> CustomAudience:
         is_valid=entry.get("is_valid") is True,
         error_msg=masked(_text(entry.get("error_msg"))),
         audience_sub_type=_text(entry.get("audience_sub_type")),
+        expires_at=_moment(entry.get("expired_time")),
     )
+
+
+def _changes(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    return (row for row in entry.get("audience_history") or [] if isinstance(row, Mapping))
+
+
+def _moment(value: object) -> float | None:
+    try:
+        return datetime.strptime(_text(value), _TIME).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        return None
 
 
 def _count(value: object) -> int:

@@ -69,7 +69,8 @@ class CustomAudience:
 
     ``is_creator`` is false for an audience that another advertiser shares. ``cover_num`` is the number of people that
     TikTok matched, 0 while it does not say. ``audience_sub_type`` and ``error_msg``, why an update failed afterwards,
-    are in what get shows; the message is masked like every other of TikTok's.
+    are in what get shows; the message is masked like every other of TikTok's. ``expires_at`` is in seconds since the
+    epoch, None where TikTok does not say.
     """
 
     audience_id: str
@@ -81,6 +82,26 @@ class CustomAudience:
     is_valid: bool
     error_msg: str
     audience_sub_type: str
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What TikTok says against one change of an audience, once it was processed (section 3.7).
+
+    ``at`` is the time of the change in seconds since the epoch, None where it cannot be read; ``text`` is masked.
+    """
+
+    at: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class AudienceDetails:
+    """An audience as get shows it, and TikTok's complaints about its changes."""
+
+    audience: CustomAudience
+    complaints: tuple[Complaint, ...]
 
 
 @dataclass(frozen=True)

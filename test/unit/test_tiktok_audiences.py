@@ -1,5 +1,7 @@
 """What is asked of TikTok's audience calls, and how their answers are read."""
 
+import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
 from lambdas.tiktok.models import AudienceSubType, CalculateType
+from lambdas.tiktok.protocol import Answer, Request
 from test.support.builders import any_hashes
 from test.support.transports import Envelope, ScriptedTikTok, listing
 
@@ -128,3 +131,61 @@ def test_an_error_that_quotes_a_row_is_masked() -> None:
 
     assert quoted[:10] not in audience.error_msg
     assert len(audience.error_msg) <= 300
+
+
+def test_the_details_of_many_audiences_are_asked_for_by_the_hundred() -> None:
+    tiktok = ScriptedTikTok(get=[{"data": {"list": []}}])
+
+    assert AudienceApi(tiktok.client()).find_details([str(number) for number in range(201)]) == {}
+
+    asked = [json.loads(request.query["custom_audience_ids"]) for request in tiktok.requests]
+    assert [len(ids) for ids in asked] == [100, 100, 1]
+    assert [audience_id for ids in asked for audience_id in ids] == [str(number) for number in range(201)]
+
+
+def test_details_tell_when_an_audience_expires_and_what_was_wrong_with_which_change() -> None:
+    [quoted] = any_hashes(1)
+    entry = {
+        "audience_details": {"audience_id": "5", "cover_num": 7, "expired_time": "2026-11-21 12:00:00"},
+        "audience_history": [
+            {"action": "create", "msg": None, "opt_time": "2025-11-21 12:00:00"},
+            {"action": "append", "msg": f"bad row {quoted}", "opt_time": "2025-11-21 12:00:01"},
+            {"action": "remove", "msg": "too few", "opt_time": "soon"},
+            "nonsense",
+        ],
+    }
+    tiktok = ScriptedTikTok(get=[{"data": {"list": [entry, {"audience_details": {"audience_id": "9"}}]}}])
+
+    details = AudienceApi(tiktok.client()).find_details(["5"])
+
+    assert list(details) == ["5"]
+    assert details["5"].audience.cover_num == 7
+    assert details["5"].audience.expires_at == datetime(2026, 11, 21, 12, tzinfo=UTC).timestamp()
+    masked, unreadable = details["5"].complaints
+    assert masked.at == datetime(2025, 11, 21, 12, 0, 1, tzinfo=UTC).timestamp()
+    assert masked.text.startswith("bad row")
+    assert quoted[:10] not in masked.text
+    assert (unreadable.at, unreadable.text) == (None, "too few")
+
+
+@pytest.mark.parametrize("odd", [{}, {"expired_time": None}, {"expired_time": 7}, {"expired_time": "2026-11-21"}])
+def test_an_expiry_that_cannot_be_read_is_none(odd: Envelope) -> None:
+    tiktok = ScriptedTikTok(list=[listing({"audience_id": "5", **odd})])
+
+    [audience] = AudienceApi(tiktok.client()).list_audiences().audiences
+
+    assert audience.expires_at is None
+
+
+@pytest.mark.parametrize("code", [40002, 40007])
+def test_an_unknown_id_does_not_keep_the_others_from_being_seen(code: int) -> None:
+    class Strict(ScriptedTikTok):
+        def send(self, request: Request, access_token: str) -> Answer:
+            ids = json.loads(request.query["custom_audience_ids"])
+            rows = [{"audience_details": {"audience_id": audience_id}} for audience_id in ids]
+            self.answers["get"] = [{"code": code} if "gone" in ids else {"data": {"list": rows}}]
+            return super().send(request, access_token)
+
+    details = AudienceApi(Strict().client()).find_details(["1", "gone", "3", "4"])
+
+    assert list(details) == ["1", "3", "4"]
