@@ -32,6 +32,7 @@ class Env(StrEnum):
     ALLOW_AUDIENCE_DELETION = "ALLOW_AUDIENCE_DELETION"
     LARGE_OBJECT_BYTES = "LARGE_OBJECT_BYTES"
     STATE_MACHINE_ARN = "STATE_MACHINE_ARN"
+    EXPIRY_WARNING_DAYS = "EXPIRY_WARNING_DAYS"  # of the watch alone
 
 
 class Metric(StrEnum):
@@ -56,7 +57,29 @@ class Metric(StrEnum):
     MISCONFIGURED = "Misconfigured"
     UNEXPECTED_ERRORS = "UnexpectedErrors"
     UNLISTED_CODES = "UnlistedCodes"
+    AUDIENCES_FAILED = "AudiencesFailed"
+    AUDIENCES_SHRUNK = "AudiencesShrunk"
+    AUDIENCES_TOO_SMALL = "AudiencesTooSmall"
+    AUDIENCES_EXPIRING = "AudiencesExpiring"
 
+
+class AudienceMetric(StrEnum):
+    """CloudWatch metrics with the further dimensions `advertiser` and `audience`."""
+
+    SIZE = "AudienceSize"  # people that TikTok matched
+    MATCHED_SHARE = "MatchedShare"  # of the rows that it accepted, 0 to 1
+
+
+class Announcement(StrEnum):
+    """What the functions publish on the account's default event bus, by its `detail-type`; docs/notifications.md."""
+
+    ACTIVATED = "TikTok Audience Activated"
+    SUPERSEDED = "TikTok Audience Superseded"
+    REJECTED = "TikTok Audience Rejected"
+    STATUS = "TikTok Audience Status"
+
+
+ANNOUNCEMENT_SOURCE = "tiktok.ads.connector"
 
 METRIC_NAMESPACE = "TikTokAdsConnector"
 
@@ -67,6 +90,9 @@ SUPPRESSIONS_PREFIX = "suppression/"
 SUPPRESSION_LIST_PREFIX = "suppression-list/"
 # How large objects are cut.
 PLANS_PREFIX = "plans/"
+
+# On the histories of audiences below `receipts/`: their outdated versions tell nothing, and go.
+STATUS_TAG = ("content", "audience-status")
 
 # Attributes of a message in the dead-letter queue.
 REASON_ATTRIBUTE = "reason"
@@ -110,6 +136,7 @@ LARGEST_LARGE_OBJECT_BYTES = 4 * 2**30
 MOST_THREADS = 10
 
 ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
+WATCH_HANDLER = "lambdas.audiences.watch_handler.handle"
 PART_HANDLER = "lambdas.audiences.part_handler.handle"
 
 
@@ -138,6 +165,7 @@ class Output(StrEnum):
     LEDGER_TABLE = "LedgerTableName"
     ACTIVATION_FUNCTION = "ActivationFunctionName"
     STATE_MACHINE = "StateMachineArn"
+    WATCH_FUNCTION = "WatchFunctionName"
     ALARM_TOPIC = "AlarmTopicArn"
     DASHBOARD = "DashboardName"
 

@@ -8,12 +8,14 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from lambdas.audiences.history import Entry, History
 from lambdas.audiences.rows.reading import Suppressed
+from lambdas.contracts import AudienceMetric, Metric
 from lambdas.executions import ExecutionStatus
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
 from lambdas.suppressions.models import Manifest
 from lambdas.tiktok.models import (
     Action,
+    AudienceDetails,
     AudienceListing,
     AudienceOutcome,
     AudienceSubType,
@@ -120,6 +122,10 @@ class AudienceApi(Protocol):
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         """One audience by its id, or None when TikTok does not know it."""
+        ...
+
+    def find_details(self, audience_ids: Sequence[str]) -> Mapping[str, AudienceDetails]:
+        """Those of these audiences that TikTok knows, by their ids, with its complaints about their changes."""
         ...
 
     def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
@@ -240,6 +246,42 @@ class Executions(Protocol):
 
     def find(self, name: str) -> ExecutionStatus | None:
         """The status of an execution, or None when there is none of this name."""
+        ...
+
+
+class EventBus(Protocol):
+    """Where it is announced what became of files and audiences, for whoever wants to build on it."""
+
+    def publish(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """Announce something, with a detail of JSON types below 256 KB. Raises RetryableError or FatalError."""
+        ...
+
+
+class StatusFiles(Protocol):
+    """The histories of audiences, as files."""
+
+    def read(self, key: str) -> bytes:
+        """A file, empty when there is none. Raises RetryableError or FatalError."""
+        ...
+
+    def write(self, key: str, content: bytes) -> None:
+        """Put a file in place of the one before. Raises RetryableError or FatalError."""
+        ...
+
+
+class WatchObserver(Protocol):
+    """Told at once what a look at the audiences finds: whoever stops the function must not silence that."""
+
+    def count(self, metric: Metric) -> None:
+        """Add one to a metric."""
+        ...
+
+    def show(self, metric: AudienceMetric, value: float, *, advertiser_id: str, audience: str) -> None:
+        """Set a metric of one audience."""
+        ...
+
+    def warn(self, text: str, **fields: object) -> None:
+        """Write to the log."""
         ...
 
 

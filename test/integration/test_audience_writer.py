@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import SimpleNamespace
@@ -25,6 +25,7 @@ from lambdas.aws.registry import DynamoRegistry
 from lambdas.tiktok.errors import CreateUnsettled, InvalidInput, NotReady, TikTokRejected, TikTokUnavailable
 from lambdas.tiktok.models import (
     Action,
+    AudienceDetails,
     AudienceListing,
     AudienceOutcome,
     AudienceSubType,
@@ -83,6 +84,9 @@ class FakeTikTok:
 
     def find_audience(self, audience_id: str) -> CustomAudience | None:
         return self.audiences[audience_id][0] if self.knows_by_id and audience_id in self.audiences else None
+
+    def find_details(self, audience_ids: Sequence[str]) -> Mapping[str, AudienceDetails]:
+        raise NotImplementedError
 
     def find_outcome(self, audience_id: str, *, since: str | None) -> AudienceOutcome | None:
         raise NotImplementedError
