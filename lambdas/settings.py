@@ -140,3 +140,10 @@ class ActivationSettings(RowSettings):
     allow_audience_deletion: bool = _read_from(Env.ALLOW_AUDIENCE_DELETION, _switch)
     large_object_bytes: int = _read_from(Env.LARGE_OBJECT_BYTES, _positive)
     state_machine_arn: str = _read_from(Env.STATE_MACHINE_ARN)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings(FunctionSettings):
+    """What the audience watch reads from its environment."""
+
+    expiry_warning_days: int = _read_from(Env.EXPIRY_WARNING_DAYS, _positive)

@@ -35,6 +35,8 @@ SETTLE_SECONDS = 60.0
 _TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
 # TikTok may have lost the files that are in the history, and those that an interrupted attempt uploaded in their place.
 _LOST_TWICE = 2
+# The watch judges a size by that of up to 72 hours ago, which may itself have lagged behind.
+_SUPPRESSIONS_KEPT_SECONDS = 2 * FOLLOWS_SECONDS
 _DELETED_IDS = 20  # kept of each name: the list may show an audience for a while after it was deleted
 
 
@@ -271,14 +273,19 @@ class AudienceWriter:
         now = self._clock.now()
         at_risk = self._is_at_risk(turn, entry, audience.cover_num)
         size = 0 if turn.history.recent(now) or self._suppressed_rows(turn) else audience.cover_num
-        turn.known["suppressed"] = [
-            *(each for each in turn.known.get("suppressed", ()) if now - each[0] < FOLLOWS_SECONDS),
-            [now, entry.rows],
-        ]
-        turn.save()
+        self.note_removed(turn, entry.rows)
         return self._told(
             turn, audience.audience_id, replace(entry, request_id=request_id, is_at_risk=at_risk, size=size)
         )
+
+    def note_removed(self, turn: Turn, rows: int) -> None:
+        """Remember a remove that the history does not hold. Raises NotReady when the turn was taken over."""
+        now = self._clock.now()
+        turn.known["suppressed"] = [
+            *(each for each in turn.known.get("suppressed", ()) if now - each[0] < _SUPPRESSIONS_KEPT_SECONDS),
+            [now, rows],
+        ]
+        turn.save()
 
     def _is_at_risk(self, turn: Turn, entry: Entry, size: int) -> bool:
         """Whether TikTok may not carry a change out, because too few people would be left.

@@ -14,6 +14,7 @@ from lambdas.audiences.ports import Clock
 from lambdas.audiences.rows.reading import RowRules
 from lambdas.aws.clients import new_client
 from lambdas.aws.clock import SystemClock
+from lambdas.aws.event_bus import EventBridgeBus
 from lambdas.aws.ledger import DynamoLedger
 from lambdas.aws.object_store import S3ObjectStore
 from lambdas.aws.registry import DynamoRegistry
@@ -83,6 +84,7 @@ class Surroundings:
         self.observer = PowertoolsObserver()
         self.objects = S3ObjectStore(s3, bucket=settings.bucket)
         self.suppressions = S3SuppressionStore(s3, bucket=settings.bucket, now=self.clock.now)
+        self.bus = EventBridgeBus(aws_client("events"))
         self.registry = DynamoRegistry(self._dynamodb, table=settings.ledger_table)
         self.credentials = SecretCredentials(aws_client("secretsmanager"), secret_id=settings.secret_id)
 

@@ -141,6 +141,7 @@ def compose(
             registry=around.registry,
             suppressions=around.suppressions,
             credentials=around.credentials,
+            bus=around.bus,
             api_for=around.new_apis(),
             distribution=distribution,
             clock=around.clock,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from lambdas.audiences.announcement import ANNOUNCEMENTS, announced
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import is_settings_key
 from lambdas.audiences.audience_writer import AudienceWriter
@@ -22,6 +23,7 @@ from lambdas.audiences.ports import (
     Advertiser,
     Clock,
     CredentialSource,
+    EventBus,
     Ledger,
     ObjectStore,
     Registry,
@@ -98,6 +100,7 @@ class Activation:
         registry: Registry,
         suppressions: SuppressionList,
         credentials: CredentialSource,
+        bus: EventBus,
         api_for: Callable[[Credentials], Advertiser],
         distribution: Distribution,
         clock: Clock,
@@ -108,6 +111,7 @@ class Activation:
         self._registry = registry
         self._suppressions = suppressions
         self._credentials = credentials
+        self._bus = bus
         self._api_for = api_for
         self._distribution = distribution
         self._clock = clock
@@ -136,8 +140,7 @@ class Activation:
                 status = self._deliver(attempt)
             except RejectedError as error:
                 self._forget(attempt)
-                if version.can_have_receipt:
-                    self._write_receipt(attempt, Status.REJECTED, error)
+                self._account(attempt, Status.REJECTED, error)
                 # A replay may come after an update that checks, and so cuts, otherwise.
                 attempt.note(error, state=State.REJECTED, check=None, **NOTHING_SENT)
                 raise
@@ -177,7 +180,7 @@ class Activation:
         applied = attempt.delivery.applied
         superseded = bool(applied) and all(each.action == SUPERSEDED for each in applied)
         status = Status.SUPERSEDED if superseded else Status.DELIVERED
-        self._write_receipt(attempt, status)
+        self._account(attempt, status)
         attempt.record(state=State.FINISHED, last_error="")
         return status
 
@@ -276,11 +279,15 @@ class Activation:
     def _now(self) -> str:
         return timestamp(self._clock.now())
 
-    def _write_receipt(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
+    def _account(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
+        """Write the receipt, unless S3 would not take its key, and announce it."""
         document = receipt(
             attempt.version, attempt.target, attempt.delivery, status, finished_at=self._now(), error=error
         )
-        self._objects.write_json(attempt.version.receipt_key, document)
+        key = attempt.version.receipt_key if attempt.version.can_have_receipt else None
+        if key is not None:
+            self._objects.write_json(key, document)
+        self._bus.publish(ANNOUNCEMENTS[status], announced(document, receipt_key=key))
 
 
 def _audiences(target: Target, delivery: Delivery) -> tuple[str, ...]:

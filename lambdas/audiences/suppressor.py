@@ -121,6 +121,8 @@ class Suppressor:
                 schema,
                 self._entries(attempt, len(schema)),
             )
+            assert attempt.delivery.check is not None
+            tools.writer.note_removed(turn, attempt.delivery.check.tally.valid)
             return Applied(
                 turn.name, audience.audience_id, Change.REMOVE, request_id, advertiser_id=tools.writer.advertiser_id
             )

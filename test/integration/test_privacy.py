@@ -72,7 +72,8 @@ def assert_nothing_leaked(pipeline: Pipeline, printed: str, log: io.StringIO) ->
     # What the user put into audience.json is kept as it is, encrypted like the object.
     ledger = json.dumps([item for item in items if not item["pk"]["S"].startswith("settings#")])
     letters = map(repr, pipeline.queue.dead_letters)
-    told = "\n".join([log.getvalue(), printed, *names, *receipts, *manifests, ledger, *letters])
+    announced = json.dumps(pipeline.bus.entries, ensure_ascii=False)
+    told = "\n".join([log.getvalue(), printed, *names, *receipts, *manifests, ledger, *letters, announced])
     assert "CloudWatchMetrics" in printed
     assert log.getvalue(), "there is something to look at"
     assert pipeline.emulator.access_token not in told

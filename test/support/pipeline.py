@@ -116,6 +116,31 @@ class Queue:
         self.messages[ReceiptHandle].visible_at = self.clock.now() + VisibilityTimeout
 
 
+@dataclass
+class Bus:
+    """Stands in for EventBridge. ``failures`` are the error codes of the next entries, "" for one that is taken."""
+
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        """EventBridge's call."""
+        answers = []
+        for entry in Entries:
+            # AWS counts more than the detail; this is near enough.
+            assert len(entry["Detail"].encode()) < 250_000
+            if code := self.failures.pop(0) if self.failures else "":
+                answers.append({"ErrorCode": code, "ErrorMessage": entry["Detail"]})
+            else:
+                self.entries.append(entry)
+                answers.append({"EventId": str(len(self.entries))})
+        return {"FailedEntryCount": sum("ErrorCode" in each for each in answers), "Entries": answers}
+
+    def details(self, kind: str) -> list[dict[str, Any]]:
+        """What was announced of a kind."""
+        return [json.loads(entry["Detail"]) for entry in self.entries if entry["DetailType"] == kind]
+
+
 class Context:
     """What Lambda tells a function of its invocation."""
 
@@ -150,6 +175,7 @@ class Pipeline:
         self.emulator = emulator
         self.clock = FakeClock()
         self.queue = Queue(self.clock)
+        self.bus = Bus()
         self.wire = Tripwire()
         self.s3 = _client("s3")
         self.s3.create_bucket(Bucket=BUCKET)
@@ -302,7 +328,7 @@ class Pipeline:
 
     def _cold_start(self) -> handler.Application:
         clients: dict[str, Any] = {"sqs": self.queue, "s3": self.s3, "dynamodb": self.dynamodb}
-        clients |= {"secretsmanager": self.secrets, "stepfunctions": self.state_machine}
+        clients |= {"secretsmanager": self.secrets, "stepfunctions": self.state_machine, "events": self.bus}
         transport = WiredTransport(
             HttpTransport(self.settings.tiktok_api_url, read_seconds=self._read_seconds), self.wire
         )
