@@ -75,13 +75,14 @@ class Surroundings:
         *,
         clock: Clock | None = None,
         aws_client: Callable[[Any], Any] = new_client,
+        observer: PowertoolsObserver | None = None,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._dynamodb = aws_client("dynamodb")
         s3 = aws_client("s3")
         self.clock = clock or SystemClock()
-        self.observer = PowertoolsObserver()
+        self.observer = observer or PowertoolsObserver()
         self.objects = S3ObjectStore(s3, bucket=settings.bucket)
         self.suppressions = S3SuppressionStore(s3, bucket=settings.bucket, now=self.clock.now)
         self.bus = EventBridgeBus(aws_client("events"))

@@ -276,7 +276,9 @@ class WatchObserver(Protocol):
         """Add one to a metric."""
         ...
 
-    def show(self, metric: AudienceMetric, value: float, *, advertiser_id: str, audience: str) -> None:
+    def show(
+        self, metric: AudienceMetric, value: float, *, advertiser_id: str, audience: str, audience_id: str
+    ) -> None:
         """Set a metric of one audience."""
         ...
 

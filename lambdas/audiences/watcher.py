@@ -34,7 +34,7 @@ from lambdas.audiences.watch import (
     status_key,
 )
 from lambdas.contracts import Announcement, AudienceMetric, Metric
-from lambdas.tiktok.errors import ConnectorError, NotReady, RetryableError
+from lambdas.tiktok.errors import ConnectorError, FatalError, NotReady, RetryableError
 from lambdas.tiktok.models import AudienceDetails, AudienceListing, Credentials
 
 # For the calls of one audience, with their time-outs.
@@ -84,7 +84,7 @@ class Watcher:
         being looked at.
 
         Raises:
-            ConnectorError: the first that failed, once all the others are done.
+            ConnectorError: one of those that failed, once all the others are done: one for a person, if there is any.
         """
         advertisers = self._credentials.advertisers()
         # Each hour begins with another: should the time be up, it is not always the same ones that are left.
@@ -102,7 +102,7 @@ class Watcher:
                 )
                 failures.append(error)
         if failures:
-            raise failures[0]
+            raise next((error for error in failures if isinstance(error, FatalError)), failures[0])
 
     def _look_at(
         self,
@@ -166,7 +166,8 @@ class Watcher:
             self._bus.publish(Announcement.STATUS, {**line.to_document(), "history_key": key})
             for condition in line.new_conditions:
                 self._observer.count(_METRICS[Condition(condition)])
-            if line.exists and line.is_followed:
+            # Nobody at all, and not valid: TikTok does not say yet.
+            if line.is_followed and (line.is_valid or line.cover_num):
                 self._show(line)
 
     def _show(self, line: Line) -> None:
@@ -176,7 +177,13 @@ class Watcher:
         }
         for metric, value in told.items():
             if value is not None:
-                self._observer.show(metric, value, advertiser_id=line.advertiser_id, audience=line.audience)
+                self._observer.show(
+                    metric,
+                    value,
+                    advertiser_id=line.advertiser_id,
+                    audience=line.audience,
+                    audience_id=line.audience_id,
+                )
 
 
 def _judge(

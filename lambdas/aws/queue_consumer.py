@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -201,16 +201,22 @@ class QueueConsumer:
             )
 
     def _count_cause(self, error: ConnectorError) -> None:
-        if isinstance(error, UnexpectedError):
-            self._observer.count(Metric.UNEXPECTED_ERRORS)
-        elif isinstance(error, TokenRejected):
-            self._observer.count(Metric.TOKEN_REJECTED)
-        elif isinstance(error, (FatalError, CredentialsNotSet)):
-            self._observer.count(Metric.MISCONFIGURED)
-        elif error.reason in _NOT_CARRIED_OUT:
-            self._observer.count(Metric.NOT_CARRIED_OUT)
-        if not error.listed:
-            self._observer.count(Metric.UNLISTED_CODES)
+        for metric in metrics_of(error):
+            self._observer.count(metric)
+
+
+def metrics_of(error: ConnectorError) -> Iterator[Metric]:
+    """What is counted of an error, so that the alarm rings that leads to its remedy."""
+    if isinstance(error, UnexpectedError):
+        yield Metric.UNEXPECTED_ERRORS
+    elif isinstance(error, TokenRejected):
+        yield Metric.TOKEN_REJECTED
+    elif isinstance(error, (FatalError, CredentialsNotSet)):
+        yield Metric.MISCONFIGURED
+    elif error.reason in _NOT_CARRIED_OUT:
+        yield Metric.NOT_CARRIED_OUT
+    if not error.listed:
+        yield Metric.UNLISTED_CODES
 
 
 def is_confirmed(record: SQSRecord) -> bool:
