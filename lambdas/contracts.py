@@ -91,7 +91,8 @@ SUPPRESSION_LIST_PREFIX = "suppression-list/"
 # How large objects are cut.
 PLANS_PREFIX = "plans/"
 
-# On the histories of audiences below `receipts/`: their outdated versions tell nothing, and go.
+# The history of an audience, below `receipts/tiktok/<audience>/`. By its tag, S3 lets go of outdated versions.
+STATUS_FILE = "audience-status.jsonl"
 STATUS_TAG = ("content", "audience-status")
 
 # Attributes of a message in the dead-letter queue.

@@ -23,9 +23,6 @@ from stacks.settings import Settings
 _TIMEOUT = Duration.minutes(15)
 # Far more than it uses: Lambda gives processor time with it, and checking rows takes that.
 _MEMORY_SIZE_MIB = 1024
-# A delivery is remembered for longer than its upload is kept, and than both queues together can delay a second copy of
-# its notification.
-_LEDGER_OUTLIVES_DATA_BY_DAYS = 30
 
 
 class AudiencesPipeline(Construct):
@@ -59,7 +56,7 @@ class AudiencesPipeline(Construct):
         shared = {
             Env.BUCKET.value: foundation.bucket.bucket_name,
             Env.LEDGER_TABLE.value: foundation.ledger.table_name,
-            Env.LEDGER_RETENTION_DAYS.value: str(settings.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS),
+            Env.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
             Env.SECRET_ID.value: foundation.secret_arn,
             Env.TIKTOK_API_URL.value: tiktok_api_url,
             Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",

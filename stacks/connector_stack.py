@@ -11,12 +11,14 @@ from lambdas.contracts import (
     AUDIENCES_PREFIX,
     PLANS_PREFIX,
     RECEIPTS_PREFIX,
+    STATUS_FILE,
     SUPPRESSION_LIST_PREFIX,
     SUPPRESSIONS_PREFIX,
     TIKTOK_API_URL,
     TIKTOK_API_URL_PARAMETER,
     Output,
 )
+from stacks.audience_watch import AudienceWatch
 from stacks.audiences import AudiencesPipeline
 from stacks.foundation import Foundation
 from stacks.large_objects import LargeObjects
@@ -64,19 +66,33 @@ class ConnectorStack(Stack):
 
         # Switching a pipeline off removes its queues, and with them whatever still waits there.
         if settings.audiences_enabled:
+            code = aws_lambda.Code.from_asset(str(lambda_asset))
             audiences = AudiencesPipeline(
                 self,
                 "Audiences",
                 settings=settings,
                 foundation=foundation,
-                code=aws_lambda.Code.from_asset(str(lambda_asset)),
+                code=code,
                 tiktok_api_url=tiktok_api_url,
             )
             self._let_rule_fill_queue(foundation, audiences.rule, audiences.queue)
             self._let_activation_deliver(foundation, audiences)
             self._let_large_objects_be_prepared(foundation, audiences.large_objects)
             ConnectionAlarms(self, "ConnectionAlarms", topic=foundation.alarm_topic)
-            dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=audiences.dashboard_rows())
+            rows = audiences.dashboard_rows()
+            if settings.audience_watch_enabled:
+                watch = AudienceWatch(
+                    self,
+                    "AudienceWatch",
+                    settings=settings,
+                    foundation=foundation,
+                    code=code,
+                    tiktok_api_url=tiktok_api_url,
+                )
+                self._let_watch_look(foundation, watch)
+                rows += watch.dashboard_rows()
+                self._put_out(Output.WATCH_FUNCTION, watch.watch.function.function_name, "Looks at the audiences")
+            dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=rows)
             self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
             self._put_out(Output.DEAD_LETTER_QUEUE_URL, audiences.queue.dead_letters.queue_url, "Uploads that failed")
             self._put_out(Output.ACTIVATION_FUNCTION, audiences.activation.function.function_name, "Delivers uploads")
@@ -207,6 +223,7 @@ class ConnectorStack(Stack):
             on=self._executions_of(audiences.large_objects),
             any_because="an execution's name is made from the object that it prepares",
         )
+        function.may("events:PutEvents", on=self._default_bus_arn)
 
     def _let_large_objects_be_prepared(self, foundation: Foundation, large_objects: LargeObjects) -> None:
         bucket, function = foundation.bucket, large_objects.parts
@@ -244,9 +261,29 @@ class ConnectorStack(Stack):
             if any_because:
                 acknowledge_wildcard(large_objects.role, resource, any_because)
 
+    def _let_watch_look(self, foundation: Foundation, watch: AudienceWatch) -> None:
+        bucket, function = foundation.bucket, watch.watch
+        function.may(
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+            on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}{AUDIENCES_PREFIX}*/{STATUS_FILE}"),
+            any_because="it keeps one file for each audience, beside the receipts, and touches nothing else",
+        )
+        # Or S3 would not tell it that a file is not there yet.
+        function.may("s3:ListBucket", on=bucket.bucket_arn)
+        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
+        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
+        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+        function.may("events:PutEvents", on=self._default_bus_arn)
+
     def _executions_of(self, large_objects: LargeObjects) -> str:
         """Every execution for a large object."""
         return self._arn_here("states", "execution", f"{large_objects.machine.attr_name}:*")
+
+    @property
+    def _default_bus_arn(self) -> str:
+        return self.format_arn(service="events", resource="event-bus", resource_name="default")
 
     def _arn_here(self, service: str, resource: str, name: str) -> str:
         return self.format_arn(

@@ -23,6 +23,8 @@ from lambdas.contracts import (
     AUDIENCES_PREFIX,
     CREDENTIAL_PLACEHOLDER,
     PLANS_PREFIX,
+    RECEIPTS_PREFIX,
+    STATUS_TAG,
     SUPPRESSION_LIST_PREFIX,
     SUPPRESSIONS_PREFIX,
 )
@@ -32,6 +34,8 @@ from stacks.settings import Settings
 _LONGEST_UPLOAD_DAYS = 7
 # To restore what somebody deleted or overwrote by hand; the function deletes outdated parts for good.
 _SUPPRESSION_LIST_UNDO_DAYS = 30
+# Written anew with each change, so that each version holds nearly all of the next one.
+_STATUS_FILE_UNDO_DAYS = 7
 # A first deployment that fails and is rolled back holds nobody's data, and would be in the way of the next one.
 _RETAIN = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
 
@@ -94,6 +98,12 @@ class Foundation(Construct):
                     id="ExpireOldVersionsOfSuppressionList",
                     prefix=SUPPRESSION_LIST_PREFIX,
                     noncurrent_version_expiration=Duration.days(_SUPPRESSION_LIST_UNDO_DAYS),
+                ),
+                aws_s3.LifecycleRule(
+                    id="ExpireOldVersionsOfStatusFiles",
+                    prefix=RECEIPTS_PREFIX,
+                    tag_filters=dict([STATUS_TAG]),
+                    noncurrent_version_expiration=Duration.days(_STATUS_FILE_UNDO_DAYS),
                 ),
                 aws_s3.LifecycleRule(
                     id="AbortUnfinishedUploads",

@@ -148,6 +148,9 @@ def _calculate_types(value: object) -> tuple[str, ...]:
 _LONGEST_PAUSE_SECONDS = 10
 # A function uploads a few parts at most.
 _LONGEST_PAUSE_OF_PARTS_SECONDS = 60
+# A delivery is remembered for longer than its upload is kept, and than both queues together can delay a second copy of
+# its notification.
+_LEDGER_OUTLIVES_DATA_BY_DAYS = 30
 # How the rate is divided. A part of a large object takes one request, and that many seconds.
 _SHARE_OF_DELIVERIES = 0.7
 _SHARE_OF_PARTS = 0.2
@@ -174,6 +177,8 @@ _READERS: dict[str, Callable[[object], object]] = {
     "thread_count": _whole_number(1, MOST_THREADS),
     "allow_audience_deletion": _switch,
     "audiences_enabled": _switch,
+    "audience_watch_enabled": _switch,
+    "expiry_warning_days": _whole_number(1, 365),
     "alarm_email": _text(_EMAIL, 'one e-mail address, or "" to subscribe nobody', may_be_empty=True),
     "stack_name": _text(_STACK_NAME, "a letter, then letters, digits or hyphens, at most 128 together"),
 }
@@ -201,6 +206,8 @@ class Settings:
     thread_count: int = 5
     allow_audience_deletion: bool = False
     audiences_enabled: bool = True
+    audience_watch_enabled: bool = True
+    expiry_warning_days: int = 14
     alarm_email: str = ""
     # Not in cdk.context.json: only a second copy in the same account and region needs it (and its own secret name).
     stack_name: str = STACK_NAME
@@ -230,6 +237,11 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         return settings
+
+    @property
+    def ledger_retention_days(self) -> int:
+        """For how long a delivery is remembered."""
+        return self.data_retention_days + _LEDGER_OUTLIVES_DATA_BY_DAYS
 
     @property
     def delivery_interval_seconds(self) -> float:

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from lambdas.audiences.delivery import timestamp
 from lambdas.audiences.history import FOLLOWS_SECONDS, MINIMUM_AUDIENCE_SIZE, Change, History
-from lambdas.contracts import RECEIPTS_PREFIX
+from lambdas.contracts import AUDIENCES_PREFIX, RECEIPTS_PREFIX, STATUS_FILE
 from lambdas.tiktok.models import AudienceDetails, AudienceListing, Complaint, CustomAudience
 
 # How much of an audience has to go before that is told. What TikTok shows is an estimate, which moves by itself.
@@ -191,7 +191,7 @@ class Watch:
 
 def status_key(name: str) -> str:
     """Where the history of the audiences of a name is kept, whichever advertiser's they are."""
-    return f"{RECEIPTS_PREFIX}tiktok/{name}/audience-status.jsonl"
+    return f"{RECEIPTS_PREFIX}{AUDIENCES_PREFIX}{name}/{STATUS_FILE}"
 
 
 def find_watched(listing: AudienceListing, name: str, known: Mapping[str, Any]) -> tuple[CustomAudience, ...]:

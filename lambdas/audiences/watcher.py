@@ -166,6 +166,8 @@ class Watcher:
             self._bus.publish(Announcement.STATUS, {**line.to_document(), "history_key": key})
             for condition in line.new_conditions:
                 self._observer.count(_METRICS[Condition(condition)])
+            if line.new_conditions:
+                self._observer.warn("an audience needs somebody", **line.to_document())
             # Nobody at all, and not valid: TikTok does not say yet.
             if line.is_followed and (line.is_valid or line.cover_num):
                 self._show(line)

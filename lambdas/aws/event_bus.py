@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.aws.failures import aws_failures
 from lambdas.contracts import ANNOUNCEMENT_SOURCE
 from lambdas.tiktok.errors import RetryableError
 
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
 
 class EventBridgeBus:
     """Publishes one announcement a request: a request can succeed for some entries and fail for others."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: EventBridgeClient) -> None:
         self._client = client
 
     def publish(self, kind: str, detail: Mapping[str, Any]) -> None:

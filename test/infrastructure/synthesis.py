@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_cdk import App
 
-from lambdas.contracts import ACTIVATION_HANDLER, PART_HANDLER
+from lambdas.contracts import ACTIVATION_HANDLER, PART_HANDLER, WATCH_HANDLER
 from stacks.connector_stack import ConnectorStack
 from stacks.settings import Settings
 
@@ -97,6 +97,10 @@ class Template:
     @property
     def parts(self) -> str:
         return self.function(PART_HANDLER)
+
+    @property
+    def watch(self) -> str:
+        return self.function(WATCH_HANDLER)
 
     def role_of(self, function: str) -> str:
         (role,) = self.properties(function)["Role"]["Fn::GetAtt"][:1]

@@ -21,6 +21,11 @@ ANCHORS = [
     "unexpected-errors",
     "token-rejected",
     "connector-misconfigured",
+    "audience-failed",
+    "audience-shrank",
+    "audience-too-small",
+    "audience-expires-soon",
+    "audience-watch-failed",
 ]
 
 

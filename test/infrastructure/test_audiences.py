@@ -11,13 +11,23 @@ from typing import Any
 import pytest
 
 from lambdas.audiences.attempt import STEP_SECONDS
-from lambdas.contracts import ACTIVATION_HANDLER, METRIC_NAMESPACE, PART_HANDLER, STACK_NAME, Env, Metric, Output
-from lambdas.settings import ActivationSettings, FunctionSettings, PartSettings
+from lambdas.contracts import (
+    ACTIVATION_HANDLER,
+    METRIC_NAMESPACE,
+    PART_HANDLER,
+    STACK_NAME,
+    WATCH_HANDLER,
+    Env,
+    Metric,
+    Output,
+)
+from lambdas.settings import ActivationSettings, FunctionSettings, PartSettings, WatchSettings
 from test.infrastructure.synthesis import Template, attribute, ref, walk
 
 READS_ITS_ENVIRONMENT_AS: dict[str, type[FunctionSettings]] = {
     ACTIVATION_HANDLER: ActivationSettings,
     PART_HANDLER: PartSettings,
+    WATCH_HANDLER: WatchSettings,
 }
 
 
@@ -194,7 +204,13 @@ def test_every_output_of_the_contract_is_there(template: Template) -> None:
 
 def test_switched_off_there_is_no_function_no_queue_and_no_rule(template_with: Callable[..., Template]) -> None:
     template = template_with(audiences_enabled=False)
-    for resource_type in ("AWS::Lambda::Function", "AWS::SQS::Queue", "AWS::Events::Rule", "AWS::IAM::Role"):
+    for resource_type in (
+        "AWS::Lambda::Function",
+        "AWS::SQS::Queue",
+        "AWS::Events::Rule",
+        "AWS::Scheduler::Schedule",
+        "AWS::IAM::Role",
+    ):
         assert not template.of_type(resource_type)
 
 

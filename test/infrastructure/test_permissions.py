@@ -39,6 +39,11 @@ def role_statements(template: Template, role: str) -> list[Any]:
     ]
 
 
+def default_bus() -> object:
+    here = (":events:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":event-bus/default")
+    return joined("arn:", ref("AWS::Partition"), *here)
+
+
 def executions(template: Template) -> object:
     here = (":states:", ref("AWS::Region"), ":", ref("AWS::AccountId"), ":execution:")
     machine = attribute(template.only(STATE_MACHINE), "Name")
@@ -75,6 +80,7 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
         allow("s3:PutObject", on=joined(bucket, "/plans/*")),
         allow("states:StartExecution", on=attribute(template.only(STATE_MACHINE))),
         allow("states:DescribeExecution", on=executions(template)),
+        allow("events:PutEvents", on=default_bus()),
         allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(template.activation))),
         allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
     ]
@@ -116,6 +122,26 @@ def test_the_state_machine_may_call_one_function_and_run_itself(template: Templa
     assert rights(role_statements(template, role)) == rights(expected)
     (trust,) = template.properties(role)["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+
+
+def test_the_watch_may_read_no_upload_write_no_receipt_and_reach_no_queue(template: Template) -> None:
+    bucket = attribute(template.only("AWS::S3::Bucket"))
+    expected = [
+        allow(
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:PutObjectTagging",
+            on=joined(bucket, "/receipts/tiktok/*/audience-status.jsonl"),
+        ),
+        allow("s3:ListBucket", on=bucket),
+        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
+        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
+        allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
+        allow("events:PutEvents", on=default_bus()),
+        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(template.watch))),
+        allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
+    ]
+    assert rights(role_statements(template, template.role_of(template.watch))) == rights(expected)
 
 
 def test_each_function_has_a_role_of_its_own_without_a_managed_policy(template: Template) -> None:
@@ -174,12 +200,14 @@ PHYSICAL_NAME = {
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Logs::LogGroup": "LogGroupName",
     "AWS::S3::Bucket": "BucketName",
+    "AWS::Scheduler::Schedule": "Name",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
     "AWS::SecretsManager::Secret": "Name",
     STATE_MACHINE: "StateMachineName",
     # These belong to another resource, and their names only have to differ within it.
     "AWS::IAM::Policy": None,
+    "AWS::Lambda::EventInvokeConfig": None,
     "AWS::S3::BucketPolicy": None,
     "AWS::SNS::TopicPolicy": None,
     "AWS::SQS::QueuePolicy": None,

@@ -79,6 +79,11 @@ def test_these_rules_are_not_followed_to_the_letter_each_on_one_resource_and_wit
         ("Audiences/LargeObjects/Role", "AwsSolutions-IAM5[Resource::*]"),
         ("Audiences/LargeObjects/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/plans/*]"),
         ("Audiences/LargeObjects/Role", f"AwsSolutions-IAM5[Resource::{executions}]"),
+        ("AudienceWatch/Look/Role", "AwsSolutions-IAM5[Resource::*]"),
+        (
+            "AudienceWatch/Look/Role",
+            f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/receipts/tiktok/*/audience-status.jsonl]",
+        ),
     }
     assert all(len(reason) > 20 for reason in acknowledged.values())
 
