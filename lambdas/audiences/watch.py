@@ -76,6 +76,21 @@ class Touches:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What a look needs of the ledger's document of an audience, which may be large: our audience, those deleted."""
+
+    audience_id: str = ""
+    deleted: tuple[str, ...] = ()
+    touches: Touches = Touches()
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """From the document; an empty one is of an audience of which nothing is known."""
+        touches = Touches.from_document(document)
+        return cls(document.get("audience_id", ""), tuple(document.get("deleted", ())), touches)
+
+
+@dataclass(frozen=True)
 class Look:
     """What is seen of an audience at ``at`` (seconds since the epoch), and what was done to it before."""
 
@@ -194,18 +209,15 @@ def status_key(name: str) -> str:
     return f"{RECEIPTS_PREFIX}{AUDIENCES_PREFIX}{name}/{STATUS_FILE}"
 
 
-def find_watched(listing: AudienceListing, name: str, known: Mapping[str, Any]) -> tuple[CustomAudience, ...]:
-    """The audience that files of this name go to; several when that cannot be told, none when the list has none.
-
-    ``known`` is the ledger's document of the audience.
-    """
+def find_watched(listing: AudienceListing, name: str, known: Known) -> tuple[CustomAudience, ...]:
+    """The audience that files of this name go to; several when that cannot be told, none when the list has none."""
     named = tuple(
         audience
         for audience in listing.audiences
-        if audience.name == name and audience.is_creator and audience.audience_id not in known.get("deleted", ())
+        if audience.name == name and audience.is_creator and audience.audience_id not in known.deleted
     )
     # The one that we made also counts under another name: it is where the people are.
-    ours = tuple(audience for audience in listing.audiences if audience.audience_id == known.get("audience_id"))
+    ours = tuple(audience for audience in listing.audiences if audience.audience_id == known.audience_id)
     return tuple(audience for audience in named if audience in ours) or named or ours
 
 

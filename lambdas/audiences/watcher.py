@@ -8,7 +8,6 @@ line is in the file exactly once, and on the bus and in the metrics at least onc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from lambdas.audiences.attempt import held
 from lambdas.audiences.ports import (
@@ -23,9 +22,9 @@ from lambdas.audiences.ports import (
 )
 from lambdas.audiences.watch import (
     Condition,
+    Known,
     Line,
     Look,
-    Touches,
     Watch,
     filed,
     find_watched,
@@ -119,7 +118,7 @@ class Watcher:
         api = self._api_for(credentials)
         at = self._clock.now()
         listing = api.list_audiences()
-        known = {name: self._audiences.read(f"{advertiser_id}/{name}") for name in names}
+        known = {name: Known.from_document(self._audiences.read(f"{advertiser_id}/{name}")) for name in names}
         watched = {name: find_watched(listing, name, known[name]) for name in names}
         ids = {audience.audience_id for audiences in watched.values() for audience in audiences}
         details = api.find_details(sorted(ids))
@@ -192,7 +191,7 @@ def _judge(
     at: float,
     advertiser_id: str,
     name: str,
-    known: Mapping[str, Any],
+    known: Known,
     listing: AudienceListing,
     details: Mapping[str, AudienceDetails],
     expiry_warning_seconds: float,
@@ -208,7 +207,7 @@ def _judge(
         if len(found) > 1 and not followed:
             return watch
         audience = (followed or found)[0]
-        look = Look.at_listed(at, audience, details.get(audience.audience_id), Touches.from_document(known))
+        look = Look.at_listed(at, audience, details.get(audience.audience_id), known.touches)
         return seen(watch, look, advertiser_id=advertiser_id, name=name, expiry_warning_seconds=expiry_warning_seconds)
 
     return judge

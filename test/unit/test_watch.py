@@ -12,6 +12,7 @@ from lambdas.audiences.history import Change, Entry, History
 from lambdas.audiences.watch import (
     FILED_LINES,
     KEPT_LINES,
+    Known,
     Line,
     Look,
     Touches,
@@ -349,7 +350,8 @@ def listing(*audiences: tuple[str, str]) -> AudienceListing:
 def test_the_audience_of_a_name_is_the_one_that_files_go_to(
     audiences: tuple[tuple[str, str], ...], known: dict[str, Any], expected: list[str]
 ) -> None:
-    assert [audience.audience_id for audience in find_watched(listing(*audiences), "Foodies", known)] == expected
+    remembered = Known.from_document(known)
+    assert [audience.audience_id for audience in find_watched(listing(*audiences), "Foodies", remembered)] == expected
 
 
 def test_details_that_tiktok_leaves_out_are_made_up_for_by_the_list() -> None:
