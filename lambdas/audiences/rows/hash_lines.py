@@ -1,11 +1,12 @@
 """Cleans files with one hash a line. Pure.
 
-A block that is clean already, the usual case, is recognised by a few operations over the whole of it; only other blocks
-are looked at line by line.
+Runs of lines that are alike (clean, or all of them quoted, or ended with CRLF) are recognised by a few operations over
+whole buffers; only the other lines are looked at one by one.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 
 from lambdas.audiences.rows.plain import LONGEST_VALUE, is_header, reason_of
@@ -21,6 +22,20 @@ _HEX = b"0123456789abcdef"
 _BINARY = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd", b"PAR1", b"Obj\x01")
 _ADDRESS_ALONE = re.compile(rb"[!-?A-~]+@[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+").fullmatch
 _IS_HASH = {each: re.compile(rb"[0-9A-Fa-f]{%d}" % digits).fullmatch for each, digits in HEX_DIGITS.items()}
+
+# What a byte is in the shape of a line: a digit, a digit in capitals, something else; the rest stands for itself.
+_DIGIT, _CAPITAL, _OTHER = b"0", b"A", b"x"
+_DRESS = b'"\r'
+_KINDS = bytes(
+    (_DIGIT if byte in _HEX else _CAPITAL if byte in b"ABCDEF" else _OTHER)[0] if byte not in b"\n" + _DRESS else byte
+    for byte in range(256)
+)
+# How a line that holds nothing but a hash begins and ends: as it is sent, and as it often comes.
+_BARE = (b"", b"\n")
+_DRESSED = ((b"", b"\r\n"), (b'"', b'"\n'), (b'"', b'"\r\n'))
+_LONGEST_TEMPLATE = 10  # 1,024 lines
+_SAMPLE_BYTES = 1 << 12
+_FEW_PIECES = 4
 
 
 class HashLineCleaner:
@@ -38,6 +53,7 @@ class HashLineCleaner:
         self._at_start = at_start
         self._header_possible = at_start
         self._is_binary = False
+        self._expect_clean = True
 
     @property
     def lines_sent(self) -> int:
@@ -45,51 +61,82 @@ class HashLineCleaner:
         return self.tally.valid
 
     def clean(self, block: bytes) -> bytes:
-        """The rows of a block that are sent, each ending with LF. Everything else is counted."""
-        digits = self._digits
-        width = digits + 1
-        rows, rest = divmod(len(block), width)
-        if rest == 0 and block[digits::width] == b"\n" * rows and len(block.translate(None, _HEX)) == rows:
-            self._at_start = self._header_possible = False
-            self.line += rows
-            return self._accept(block, rows)
-        clean = self._clean_lines(block)
-        return self._accept(b"".join(value + b"\n" for value in clean), len(clean))
+        """The rows of a block that are sent, each ending with LF. Everything else is counted.
 
-    def _clean_lines(self, block: bytes) -> list[bytes]:
+        Of a block that is clean as it is, the very same object.
+        """
         if self._at_start:
             self._is_binary = block.startswith(_BINARY)
             block = block.removeprefix(BOM)
             self._at_start = False
-        lines = block.split(b"\n")
-        if lines[-1] == b"":
-            lines.pop()
-        clean: list[bytes] = []
-        for line in lines:
-            self.line += 1
-            if self._is_binary:
-                # Text may happen to begin like a binary file.
-                is_plain = len(line) <= LONGEST_VALUE and _ADDRESS_ALONE(line.strip(BLANKS))
-                self.tally.refuse(RowReason.PLAIN_EMAIL if is_plain else RowReason.NOT_UTF8, self.line)
+        rows = len(block) // (self._digits + 1)
+        if rows and self._expect_clean and not self._is_binary and _is_clean(block, self._digits):
+            self._pass_rows(rows)
+            return self._accept(block, rows)
+        pieces = self._clean_pieces(block)
+        clean = b"".join(pieces)
+        # Dirt is seldom alone: the next block is not tried at once unless this one was nearly clean.
+        self._expect_clean = len(pieces) < _FEW_PIECES
+        return self._accept(clean, len(clean) // (self._digits + 1))
+
+    def _clean_pieces(self, block: bytes) -> list[bytes]:
+        """What is sent of a block: runs of lines that are alike, and single lines."""
+        kinds, source = block.translate(_KINDS), block
+        sample = kinds[:_SAMPLE_BYTES]
+        if sample.count(_CAPITAL) > len(sample) // self._digits:
+            # Too many to look at each by itself. Other lines are judged as they are written all the same.
+            kinds, source = kinds.replace(_CAPITAL, _DIGIT), block.lower()
+        bare, dressed = _templates(self._digits, *_BARE), _dressed(self._digits)
+        pieces: list[bytes] = []
+        position, end = 0, len(block)
+        while position < end:
+            end_of_run = position if self._is_binary else _end_of_run(kinds, position, bare)
+            if end_of_run > position:
+                self._pass_rows((end_of_run - position) // len(bare[0]))
+                pieces.append(source[position:end_of_run])
+                position = end_of_run
                 continue
-            if len(line) > LONGEST_VALUE:
-                # Judged by its head alone, whole or not, so that the cut into chunks cannot change the verdict.
-                self.tally.refuse(reason_of(line), self.line)
-                self._header_possible = False
-                continue
-            value = _unwrap(line)
-            if self._is_hash(value):
-                clean.append(value.lower())
-                self._header_possible = False
-            elif not value:
-                self.tally.blank += 1
-            elif self._header_possible and is_header(value):
-                self.tally.header = True
-                self._header_possible = False
+            next_line = block.find(b"\n", position) + 1 or end
+            shape = None if self._is_binary else dressed.get(kinds[position:next_line])
+            if shape is None:
+                pieces.append(self._clean_line(block[position:next_line].removesuffix(b"\n")))
+                position = next_line
             else:
-                self.tally.refuse(reason_of(value), self.line)
-                self._header_possible = False
-        return clean
+                end_of_run = _end_of_run(kinds, position, shape)
+                self._pass_rows((end_of_run - position) // len(shape[0]))
+                pieces.append(source[position:end_of_run].translate(None, _DRESS))
+                position = end_of_run
+        return pieces
+
+    def _pass_rows(self, rows: int) -> None:
+        self._header_possible = False
+        self.line += rows
+
+    def _clean_line(self, line: bytes) -> bytes:
+        """The one row of a line, with LF, or nothing."""
+        self.line += 1
+        if self._is_binary:
+            # Text may happen to begin like a binary file.
+            is_plain = len(line) <= LONGEST_VALUE and _ADDRESS_ALONE(line.strip(BLANKS))
+            self.tally.refuse(RowReason.PLAIN_EMAIL if is_plain else RowReason.NOT_UTF8, self.line)
+            return b""
+        if len(line) > LONGEST_VALUE:
+            # Judged by its head alone, whole or not, so that the cut into chunks cannot change the verdict.
+            self.tally.refuse(reason_of(line), self.line)
+            self._header_possible = False
+            return b""
+        value = _unwrap(line)
+        if not value:
+            self.tally.blank += 1
+            return b""
+        may_be_header, self._header_possible = self._header_possible, False
+        if self._is_hash(value):
+            return value.lower() + b"\n"
+        if may_be_header and is_header(value):
+            self.tally.header = True
+        else:
+            self.tally.refuse(reason_of(value), self.line)
+        return b""
 
     def _accept(self, clean: bytes, rows: int) -> bytes:
         found = self._suppressed.positions(bytes.fromhex(clean.decode())) if self._suppressed and rows else []
@@ -102,6 +149,37 @@ class HashLineCleaner:
         starts = [0, *((position + 1) * width for position in left_out)]
         ends = [*(position * width for position in left_out), len(clean)]
         return b"".join(clean[start:end] for start, end in zip(starts, ends, strict=True))
+
+
+def _is_clean(block: bytes, digits: int) -> bool:
+    rows, rest = divmod(len(block), digits + 1)
+    return not rest and block[digits :: digits + 1] == b"\n" * rows and len(block.translate(None, _HEX)) == rows
+
+
+@functools.cache
+def _templates(digits: int, begin: bytes, end: bytes) -> tuple[bytes, ...]:
+    """The kinds of 1, 2, 4 … lines of one shape."""
+    line = begin + _DIGIT * digits + end
+    return tuple(line * (1 << power) for power in range(_LONGEST_TEMPLATE + 1))
+
+
+@functools.cache
+def _dressed(digits: int) -> dict[bytes, tuple[bytes, ...]]:
+    """The templates of each shape that needs undressing, by those of a single line."""
+    return {templates[0]: templates for templates in (_templates(digits, *shape) for shape in _DRESSED)}
+
+
+def _end_of_run(kinds: bytes, start: int, templates: tuple[bytes, ...]) -> int:
+    """Where the lines of a shape end that begin at ``start``: by growing steps while they succeed, then by smaller."""
+    position, power = start, 0
+    while kinds.startswith(templates[power], position):
+        position += len(templates[power])
+        power = min(power + 1, _LONGEST_TEMPLATE)
+    while power:
+        power -= 1
+        if kinds.startswith(templates[power], position):
+            position += len(templates[power])
+    return position
 
 
 def _unwrap(line: bytes) -> bytes:

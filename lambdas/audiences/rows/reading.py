@@ -13,7 +13,7 @@ from lambdas.audiences.rows.file_types import FileType
 from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
 
 # Changes with every release that cleans the same row otherwise.
-_RULES_OF_CLEANING = 1
+_RULES_OF_CLEANING = 2
 
 
 class Suppressed(Protocol):
