@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from dataclasses import dataclass
 
 from lambdas.audiences.rows.plain import LONGEST_VALUE, is_header, reason_of
 from lambdas.audiences.rows.reading import Suppressed
@@ -31,11 +32,9 @@ _KINDS = bytes(
     for byte in range(256)
 )
 # How a line that holds nothing but a hash begins and ends: as it is sent, and as it often comes.
-_BARE = (b"", b"\n")
-_DRESSED = ((b"", b"\r\n"), (b'"', b'"\n'), (b'"', b'"\r\n'))
+_ENDS = ((b"", b"\n"), (b"", b"\r\n"), (b'"', b'"\n'), (b'"', b'"\r\n'))
 _LONGEST_TEMPLATE = 10  # 1,024 lines
 _SAMPLE_BYTES = 1 << 12
-_FEW_PIECES = 4
 
 
 class HashLineCleaner:
@@ -73,38 +72,33 @@ class HashLineCleaner:
         if rows and self._expect_clean and not self._is_binary and _is_clean(block, self._digits):
             self._pass_rows(rows)
             return self._accept(block, rows)
-        pieces = self._clean_pieces(block)
-        clean = b"".join(pieces)
-        # Dirt is seldom alone: the next block is not tried at once unless this one was nearly clean.
-        self._expect_clean = len(pieces) < _FEW_PIECES
+        clean = b"".join(self._clean_pieces(block))
+        # Dirt is seldom alone, and trying a block that is not clean costs more than it saves.
+        self._expect_clean = clean == block
         return self._accept(clean, len(clean) // (self._digits + 1))
 
     def _clean_pieces(self, block: bytes) -> list[bytes]:
         """What is sent of a block: runs of lines that are alike, and single lines."""
-        kinds, source = block.translate(_KINDS), block
+        source, kinds = block, block.translate(_KINDS)
         sample = kinds[:_SAMPLE_BYTES]
         if sample.count(_CAPITAL) > len(sample) // self._digits:
             # Too many to look at each by itself. Other lines are judged as they are written all the same.
-            kinds, source = kinds.replace(_CAPITAL, _DIGIT), block.lower()
-        bare, dressed = _templates(self._digits, *_BARE), _dressed(self._digits)
+            source = block.lower()
+            kinds = source.translate(_KINDS)
+        shapes = {} if self._is_binary else _shapes(self._digits)
         pieces: list[bytes] = []
         position, end = 0, len(block)
         while position < end:
-            end_of_run = position if self._is_binary else _end_of_run(kinds, position, bare)
-            if end_of_run > position:
-                self._pass_rows((end_of_run - position) // len(bare[0]))
-                pieces.append(source[position:end_of_run])
-                position = end_of_run
-                continue
             next_line = block.find(b"\n", position) + 1 or end
-            shape = None if self._is_binary else dressed.get(kinds[position:next_line])
+            shape = shapes.get(kinds[position:next_line])
             if shape is None:
                 pieces.append(self._clean_line(block[position:next_line].removesuffix(b"\n")))
                 position = next_line
             else:
-                end_of_run = _end_of_run(kinds, position, shape)
-                self._pass_rows((end_of_run - position) // len(shape[0]))
-                pieces.append(source[position:end_of_run].translate(None, _DRESS))
+                end_of_run = _end_of_run(kinds, position, shape.templates)
+                self._pass_rows((end_of_run - position) // len(shape.templates[0]))
+                run = source[position:end_of_run]
+                pieces.append(run.translate(None, _DRESS) if shape.is_dressed else run)
                 position = end_of_run
         return pieces
 
@@ -156,17 +150,22 @@ def _is_clean(block: bytes, digits: int) -> bool:
     return not rest and block[digits :: digits + 1] == b"\n" * rows and len(block.translate(None, _HEX)) == rows
 
 
-@functools.cache
-def _templates(digits: int, begin: bytes, end: bytes) -> tuple[bytes, ...]:
-    """The kinds of 1, 2, 4 … lines of one shape."""
-    line = begin + _DIGIT * digits + end
-    return tuple(line * (1 << power) for power in range(_LONGEST_TEMPLATE + 1))
+@dataclass(frozen=True)
+class _Shape:
+    """How lines that hold nothing but a hash look: ``templates`` are the kinds of 1, 2, 4 … of them."""
+
+    templates: tuple[bytes, ...]
+    is_dressed: bool
 
 
 @functools.cache
-def _dressed(digits: int) -> dict[bytes, tuple[bytes, ...]]:
-    """The templates of each shape that needs undressing, by those of a single line."""
-    return {templates[0]: templates for templates in (_templates(digits, *shape) for shape in _DRESSED)}
+def _shapes(digits: int) -> dict[bytes, _Shape]:
+    """The shapes, by the kinds of a single line."""
+    lines = {begin + _DIGIT * digits + end: bool(begin) or end != b"\n" for begin, end in _ENDS}
+    return {
+        line: _Shape(tuple(line * (1 << power) for power in range(_LONGEST_TEMPLATE + 1)), is_dressed)
+        for line, is_dressed in lines.items()
+    }
 
 
 def _end_of_run(kinds: bytes, start: int, templates: tuple[bytes, ...]) -> int:
