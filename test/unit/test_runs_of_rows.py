@@ -18,6 +18,7 @@ from test.support.audience_files import SuppressedHashes, any_reading, read_file
 from test.support.builders import any_hashes, as_file
 
 HASHES = any_hashes(40, seed="runs")
+BINARY = (b"BZh", b"PK\x03\x04", b"\xfd7zXZ", b"PAR1", b"Obj\x01")
 SUPPRESSED = SuppressedHashes(HASHES[3:6])
 
 
@@ -26,7 +27,7 @@ def line_by_line(source: bytes, suppressed: SuppressedHashes | None = None) -> t
     tally, clean = Tally(), []
     header_possible = True
     for number, line in enumerate(_lines(source.removeprefix(BOM)), start=1):
-        if source.startswith(b"BZh"):
+        if source.startswith(BINARY):
             address = re.fullmatch(rb"[!-?A-~]+@[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)+", line.strip(BLANKS))
             tally.refuse("plain_email" if address and len(line) <= LONGEST_VALUE else "not_utf8", number)
             continue

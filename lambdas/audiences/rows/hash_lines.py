@@ -33,7 +33,7 @@ _KINDS = bytes(
 )
 # How a line that holds nothing but a hash begins and ends: as it is sent, and as it often comes.
 _ENDS = ((b"", b"\n"), (b"", b"\r\n"), (b'"', b'"\n'), (b'"', b'"\r\n'))
-_LONGEST_TEMPLATE = 10  # 1,024 lines
+_MOST_STEPS = 11  # up to 1,024 lines at once
 _SAMPLE_BYTES = 1 << 12
 
 
@@ -95,8 +95,8 @@ class HashLineCleaner:
                 pieces.append(self._clean_line(block[position:next_line].removesuffix(b"\n")))
                 position = next_line
             else:
-                end_of_run = _end_of_run(kinds, position, shape.templates)
-                self._pass_rows((end_of_run - position) // len(shape.templates[0]))
+                end_of_run = _end_of_run(kinds, position, shape.steps)
+                self._pass_rows((end_of_run - position) // (next_line - position))
                 run = source[position:end_of_run]
                 pieces.append(run.translate(None, _DRESS) if shape.is_dressed else run)
                 position = end_of_run
@@ -152,32 +152,37 @@ def _is_clean(block: bytes, digits: int) -> bool:
 
 @dataclass(frozen=True)
 class _Shape:
-    """How lines that hold nothing but a hash look: ``templates`` are the kinds of 1, 2, 4 … of them."""
+    """How lines that hold nothing but a hash look: the kinds of 1, 2, 4 … of them, each with its length."""
 
-    templates: tuple[bytes, ...]
+    steps: tuple[tuple[bytes, int], ...]
     is_dressed: bool
 
 
 @functools.cache
 def _shapes(digits: int) -> dict[bytes, _Shape]:
     """The shapes, by the kinds of a single line."""
-    lines = {begin + _DIGIT * digits + end: bool(begin) or end != b"\n" for begin, end in _ENDS}
-    return {
-        line: _Shape(tuple(line * (1 << power) for power in range(_LONGEST_TEMPLATE + 1)), is_dressed)
-        for line, is_dressed in lines.items()
-    }
+    shapes = {}
+    for begin, end in _ENDS:
+        line = begin + _DIGIT * digits + end
+        steps = tuple((line * (1 << power), len(line) << power) for power in range(_MOST_STEPS))
+        shapes[line] = _Shape(steps, bool(begin) or end != b"\n")
+    return shapes
 
 
-def _end_of_run(kinds: bytes, start: int, templates: tuple[bytes, ...]) -> int:
+def _end_of_run(kinds: bytes, start: int, steps: tuple[tuple[bytes, int], ...]) -> int:
     """Where the lines of a shape end that begin at ``start``: by growing steps while they succeed, then by smaller."""
-    position, power = start, 0
-    while kinds.startswith(templates[power], position):
-        position += len(templates[power])
-        power = min(power + 1, _LONGEST_TEMPLATE)
-    while power:
-        power -= 1
-        if kinds.startswith(templates[power], position):
-            position += len(templates[power])
+    position, taken = start, 0
+    for lines, size in steps:
+        if not kinds.startswith(lines, position):
+            break
+        position += size
+        taken += 1
+    else:
+        while kinds.startswith(lines, position):
+            position += size
+    for lines, size in steps[taken - 1 :: -1] if taken else ():
+        if kinds.startswith(lines, position):
+            position += size
     return position
 
 

@@ -66,9 +66,11 @@ def plain_reason(text: str) -> RowReason | None:
     if ("@" in text or "%40" in text) and _ADDRESS(text):
         return RowReason.PLAIN_EMAIL
     if len(text) >= _SHORTEST_PHONE:
-        if _DEVICE_ID(text):
+        # Neither is without a hyphen, and few values have one.
+        has_hyphen = "-" in text
+        if has_hyphen and _DEVICE_ID(text):
             return RowReason.PLAIN_DEVICE_ID
-        if _PHONES(_DATES.sub(" ", text)):
+        if _PHONES(_DATES.sub(" ", text) if has_hyphen else text):
             return RowReason.PLAIN_PHONE
     return None
 
