@@ -1,0 +1,1 @@
+"""What is compared: each module is run as a process of its own and prints one line of JSON."""

@@ -1,0 +1,184 @@
+"""Delivers a file as the activation function does, with the same code, on memory instead of DynamoDB.
+
+S3 and TikTok are real HTTP servers. Only the ledger, the registry and the secret are stood in for.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from bench.measuring import report
+from lambdas.audiences.composition import AdvertiserApi
+from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
+from lambdas.aws.clock import SystemClock
+from lambdas.aws.object_store import S3ObjectStore
+from lambdas.aws.suppression_store import S3SuppressionStore
+from lambdas.contracts import CALCULATE_TYPES
+from lambdas.objects import ObjectVersion
+from lambdas.tiktok.audiences import AudienceApi
+from lambdas.tiktok.client import TikTokClient
+from lambdas.tiktok.models import Credentials
+from lambdas.tiktok.protocol import Answer, Request
+from lambdas.tiktok.rate import NoPacer, RequestPacer
+from lambdas.tiktok.segments import SegmentApi
+from lambdas.tiktok.transport import HttpTransport
+
+_BUCKET = "data"
+_FUNCTION_SECONDS = 900.0
+# Of the 10 requests a second that TikTok allows, the share that a deployment takes by default.
+_REQUESTS_PER_SECOND = 8.0
+_LAST_CALLS = ("dmp/custom_audience/create/", "dmp/custom_audience/update/")
+
+
+@dataclass
+class MemoryLedger:
+    """Documents by key; there is nobody else who could hold one."""
+
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
+        """See the port."""
+        return dict(self.documents.get(key, {}))
+
+    def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
+        """See the port."""
+        self.documents[key] = dict(document)
+
+    def release(self, key: str, *, owner: str) -> None:
+        """See the port."""
+
+
+@dataclass
+class MemoryRegistry:
+    """Knows which names were written to."""
+
+    known: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, advertiser_id: str, name: str) -> None:
+        """See the port."""
+        self.known.setdefault(advertiser_id, {})[name] = None
+
+    def names(self, advertiser_id: str) -> list[str]:
+        """See the port."""
+        return list(self.known.get(advertiser_id, ()))
+
+    def keep_settings(self, audience: str, content: bytes) -> None:
+        """See the port."""
+
+    def kept_settings(self, audience: str) -> bytes | None:
+        """See the port."""
+        return None
+
+
+@dataclass(frozen=True)
+class GivenCredentials:
+    """Those that it was made with."""
+
+    credentials: Credentials
+
+    def current(self, advertiser: str | None = None) -> Credentials:
+        """See the port."""
+        return self.credentials
+
+    def refresh(self, advertiser: str | None = None) -> Credentials:
+        """See the port."""
+        return self.credentials
+
+    def advertisers(self) -> tuple[Credentials, ...]:
+        """See the port."""
+        return (self.credentials,)
+
+
+class CountingTransport:
+    """Notes which calls were made, and how long the one took that makes an audience of the files."""
+
+    def __init__(self, inner: HttpTransport) -> None:
+        self._inner = inner
+        self.calls: Counter[str] = Counter()
+        self.last_call_seconds = 0.0
+
+    def send(self, request: Request, access_token: str) -> Answer:
+        """See the transport."""
+        began = time.perf_counter()
+        answer = self._inner.send(request, access_token)
+        self.calls[request.path] += 1
+        if request.path in _LAST_CALLS:
+            self.last_call_seconds += time.perf_counter() - began
+        return answer
+
+
+class Connector:
+    """One environment of the activation function."""
+
+    def __init__(self, object_url: str, tiktok_url: str, token: str, advertiser_id: str) -> None:
+        # The last call carries everything that the emulator does with the members; TikTok does that afterwards.
+        self.transport = CountingTransport(HttpTransport(tiktok_url, read_seconds=600))
+        self._clock = SystemClock()
+        self._s3 = boto3.client(
+            "s3",
+            endpoint_url=object_url,
+            region_name="us-east-1",
+            aws_access_key_id="key",
+            aws_secret_access_key="secret",  # noqa: S106 - opens nothing
+            config=Config(s3={"addressing_style": "path"}),
+        )
+        self._registry = MemoryRegistry()
+        self._ledgers = Ledgers(MemoryLedger(), MemoryLedger(), MemoryLedger())
+        self._credentials = Credentials(token, advertiser_id)
+
+    def activate(self, key: str, version_id: str, size: int) -> Outcome:
+        """Deliver an object. Raises ConnectorError."""
+        version = ObjectVersion(_BUCKET, key, version_id, size, "2026-11-21T12:00:00Z", version_id)
+        return self._new_activation().activate(version, owner="bench", seconds_left=lambda: _FUNCTION_SECONDS)
+
+    def _new_activation(self) -> Activation:
+        clock = self._clock
+        return Activation(
+            objects=S3ObjectStore(self._s3, bucket=_BUCKET),
+            ledgers=self._ledgers,
+            registry=self._registry,
+            suppressions=S3SuppressionStore(self._s3, bucket=_BUCKET, now=clock.now),
+            credentials=GivenCredentials(self._credentials),
+            api_for=self._new_api_for(),
+            clock=clock,
+            rules=Rules(supported=CALCULATE_TYPES, max_invalid_ratio=0.01),
+        )
+
+    def _new_api_for(self) -> Callable[[Credentials], AdvertiserApi]:
+        # The uploader that this is compared with keeps no rate; this one does, as the only function at work.
+        pacer = RequestPacer(1 / _REQUESTS_PER_SECOND)
+
+        def api_for(credentials: Credentials) -> AdvertiserApi:
+            paced, free = (TikTokClient(self.transport, credentials, pacer=each) for each in (pacer, NoPacer()))
+            return AdvertiserApi(AudienceApi(paced), SegmentApi(free))
+
+        return api_for
+
+
+def _main(object_url: str, tiktok_url: str, token: str, advertiser_id: str, name: str, file: str, size: str) -> None:
+    connector = Connector(object_url, tiktok_url, token, advertiser_id)
+    began = time.perf_counter()
+    key = f"tiktok/{name}/email_sha256/{file}"
+    outcome = connector.activate(key, "1", int(size))
+    seconds = time.perf_counter() - began
+    if outcome.result is not Result.DELIVERED or outcome.delivery is None or outcome.delivery.check is None:
+        raise RuntimeError(f"not delivered, but {outcome.result}")
+    last_call = connector.transport.last_call_seconds
+    report(
+        seconds=seconds - last_call,
+        last_call_seconds=last_call,
+        rows=outcome.delivery.check.tally.valid,
+        calls=connector.transport.calls,
+    )
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
