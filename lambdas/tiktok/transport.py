@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Any, Protocol
 
 import requests
+from requests.adapters import HTTPAdapter
 from requests_toolbelt.multipart.encoder import MultipartEncoder
 from urllib3.exceptions import HTTPError, NewConnectionError
 
@@ -15,6 +16,8 @@ from lambdas.tiktok.protocol import Answer, Request
 API_PREFIX = "/open_api/v1.3/"
 # Far more than a page of a listing has; of a longer answer, which cannot be one of TikTok's, the rest is left.
 _MOST_BYTES = 4 << 20
+# What is sent at once of a file. The library's own 16 KiB make encoding a part take longer than sending it.
+_BLOCK_BYTES = 1 << 18
 
 
 class Transport(Protocol):
@@ -81,7 +84,14 @@ class HttpTransport:
             session = self._of_thread.session = requests.Session()
             # Neither a proxy's nor a .netrc's credentials may replace the token of the secret.
             session.trust_env = False
+            for scheme in ("https://", "http://"):
+                session.mount(scheme, _LargeBlocks())
         return session
+
+
+class _LargeBlocks(HTTPAdapter):
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        super().init_poolmanager(*arguments, blocksize=_BLOCK_BYTES, **options)
 
 
 def _never_connected(error: requests.RequestException | HTTPError) -> bool:
