@@ -138,18 +138,19 @@ class Application:
         if length is None and not request.environ.get("wsgi.input_terminated"):
             return b""
         stream = request.environ["wsgi.input"]
-        body = bytearray()
-        received = 0
+        pieces: list[bytes] = []
+        received = kept = 0
         while length is None or received < length:
             piece = stream.read(_PIECE_BYTES if length is None else min(_PIECE_BYTES, length - received))
             if not piece:
                 break
             received += len(piece)
-            if len(body) < largest:
-                body += piece
+            if kept < largest:
+                kept += len(piece)
+                pieces.append(piece)
         if length is not None and received < length:
             raise ConnectionAbortedError("the client went away before it had sent everything")
-        return bytes(body)
+        return b"".join(pieces)
 
     def _suffer(self, fault: Fault, request: Request, recorded: RecordedRequest) -> Response | None:
         """The answer that the fault makes, or None if the call goes on."""

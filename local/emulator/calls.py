@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
@@ -50,5 +51,6 @@ def form_call(token: AccessToken, content_type: str, body: bytes) -> Call:
     parser = FormDataParser(stream_factory=lambda *_args, **_kwargs: io.BytesIO(), max_form_memory_size=None)
     _, form, files = parser.parse(io.BytesIO(body), mimetype, len(body), options)
     part = files.get("file")
-    file = UploadedPart(part.filename or "", part.stream.read()) if part is not None else None
+    # The very bytes, where read() would copy them: a file is large.
+    file = UploadedPart(part.filename or "", cast(io.BytesIO, part.stream).getvalue()) if part is not None else None
     return Call(token, Parameters(form, written_as_text=True), file)

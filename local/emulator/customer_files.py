@@ -35,6 +35,7 @@ _COLUMN_BYTES = {
 }
 _COLUMN_REPEATS = 3
 _NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_ ]{0,31}")
+_LINE_END = ord("\n")
 _HEXADECIMAL = frozenset(b"0123456789abcdefABCDEF")
 
 
@@ -76,12 +77,16 @@ def parse_content(content: bytes, calculate_type: str) -> Identifiers:
     text = content.removeprefix(b"\xef\xbb\xbf")
     if b"\r" in text:
         text = text.replace(b"\r\n", b"\n")
-    text = text.rstrip(b"\n")
-    header, _, rows = text.partition(b"\n")
+    end = len(text)
+    while end and text[end - 1] == _LINE_END:
+        end -= 1
+    end_of_header = text.find(b"\n", 0, end)
+    header = text[: end if end_of_header < 0 else end_of_header]
+    first = min(len(header) + 1, end)
     if calculate_type == MULTIPLE_TYPES:
-        return _parse_columns(header, rows)
-    if not _is_header(header):
-        rows = text
+        return _parse_columns(header, text[first:end])
+    # Not copied: a text may be as large as all other memory of the emulator.
+    rows = memoryview(text)[first if _is_header(header) else 0 : end]
     width = _MD5_BYTES if calculate_type.endswith("_MD5") else _SHA256_BYTES
     packed = _parse_column(rows, width, calculate_type)
     return Identifiers(md5=packed) if width == _MD5_BYTES else Identifiers(sha256=packed)
@@ -119,16 +124,16 @@ def _parse_device_ids(rows: bytes) -> bytes:
     return b"".join(hashlib.sha256(row).digest() for row in rows.lower().split(b"\n"))
 
 
-def _parse_column(rows: bytes, width: int, what: str) -> bytes:
+def _parse_column(rows: bytes | memoryview, width: int, what: str) -> bytes:
     """Decode one hash per line, all at once: a loop over the lines of a 50 MB file would take many times as long."""
     if not rows:
         raise ApiError(Code.FILE_EMPTY, "The file is empty.")
     digits, stride = 2 * width, 2 * width + 1
     count, rest = divmod(len(rows) + 1, stride)
     packed = b""
-    if rest == 0 and rows[digits::stride] == b"\n" * (count - 1):
+    if rest == 0 and bytes(rows[digits::stride]) == b"\n" * (count - 1):
         try:
-            packed = bytes.fromhex(rows.decode("ascii"))
+            packed = bytes.fromhex(str(rows, "ascii"))
         except ValueError:
             packed = b""
     # fromhex skips blanks wherever they are, so a result of full length proves that there are none inside a line.
