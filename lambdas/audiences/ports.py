@@ -112,8 +112,10 @@ class SuppressionList(Protocol):
 class AudienceApi(Protocol):
     """TikTok's audience calls for one advertiser. All raise ConnectorError."""
 
-    def upload_file(self, content: BinaryIO, *, name: str, calculate_type: CalculateType) -> UploadedFile:
-        """Upload one file."""
+    def upload_file(
+        self, content: BinaryIO, *, name: str, calculate_type: CalculateType, signature: str | None = None
+    ) -> UploadedFile:
+        """Upload one file. ``signature`` is its MD5 in hex, if that is known."""
         ...
 
     def list_audiences(self) -> AudienceListing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import Iterator
+from contextlib import closing
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Delivery, State, UploadedPart
+from lambdas.audiences.part_contents import PartContent, read_parts
 from lambdas.audiences.ports import AudienceApi, Clock, ObjectStore
 from lambdas.audiences.rows.check import Part
 from lambdas.tiktok.errors import UnexpectedError
@@ -39,26 +41,30 @@ class Uploader:
         assert attempt.target is not None
         upload_type = upload_type or attempt.target.format.upload_type
         assert upload_type is not None
-        for part in attempt.delivery.missing_parts():
-            attempt.expect_time_for(f"part {part.number}")
-            uploaded = self._api.upload_file(
-                # Not kept in a name: the next part must not be read while this one is still in memory.
-                self._read_part(attempt, part, first_line),
-                name=f"part-{part.number:04d}.csv",
-                calculate_type=upload_type,
-            )
-            receipt_of_part = UploadedPart(part.number, uploaded.file_path, uploaded.request_id)
-            first = {} if attempt.delivery.uploads else {"uploaded_at": self._clock.now()}
-            attempt.record(uploads=(*attempt.delivery.uploads, receipt_of_part), **first)
-            attempt.has_progressed = True
+        parts = attempt.delivery.missing_parts()
+        if parts:
+            attempt.expect_time_for(f"part {parts[0].number}")
 
-    def _read_part(self, attempt: Attempt, part: Part, first_line: bytes) -> io.BytesIO:
-        content = io.BytesIO()
-        content.write(first_line)
-        for rows in attempt.cleaned_part(self._objects, part):
-            content.write(rows)
-        if content.tell() != len(first_line) + part.bytes:
+        def read(part: Part) -> Iterator[bytes]:
+            return attempt.cleaned_part(self._objects, part)
+
+        with closing(read_parts(parts, read, first_line)) as contents:
+            for content in contents:
+                self._upload_part(attempt, content, upload_type, len(first_line) + content.part.bytes)
+
+    def _upload_part(
+        self, attempt: Attempt, content: PartContent, upload_type: CalculateType, expected_bytes: int
+    ) -> None:
+        number = content.part.number
+        attempt.expect_time_for(f"part {number}")
+        if content.bytes != expected_bytes:
             # A version never changes, so the check was made by an older release of the row cleaner.
             attempt.record(check=None, uploads=(), state=State.STARTED)
-            raise UnexpectedError(f"Part {part.number} is not what the check found; the file is checked again.")
-        return content
+            raise UnexpectedError(f"Part {number} is not what the check found; the file is checked again.")
+        uploaded = self._api.upload_file(
+            content.stream, name=f"part-{number:04d}.csv", calculate_type=upload_type, signature=content.signature
+        )
+        receipt_of_part = UploadedPart(number, uploaded.file_path, uploaded.request_id)
+        first = {} if attempt.delivery.uploads else {"uploaded_at": self._clock.now()}
+        attempt.record(uploads=(*attempt.delivery.uploads, receipt_of_part), **first)
+        attempt.has_progressed = True

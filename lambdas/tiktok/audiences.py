@@ -41,16 +41,14 @@ class AudienceApi:
     def __init__(self, client: TikTokClient) -> None:
         self._client = client
 
-    def upload_file(self, content: BinaryIO, *, name: str, calculate_type: CalculateType) -> UploadedFile:
+    def upload_file(
+        self, content: BinaryIO, *, name: str, calculate_type: CalculateType, signature: str | None = None
+    ) -> UploadedFile:
         """Upload one file of identifiers, LF-terminated lower-case hex (section 3.1).
 
-        ``name`` must end in ``.csv`` or ``.txt`` and hold nothing personal. Repeating an upload only makes another
-        file_path. Raises ConnectorError.
+        ``name`` must end in ``.csv`` or ``.txt`` and hold nothing personal. ``signature`` is the MD5 of the content, in
+        hex, where it was made on the way. Repeating an upload only makes another file_path. Raises ConnectorError.
         """
-        content.seek(0)
-        signature = hashlib.md5(usedforsecurity=False)
-        while block := content.read(_READ_BYTES):
-            signature.update(block)
         reply = self._client.call(
             Request(
                 "POST",
@@ -58,7 +56,7 @@ class AudienceApi:
                 form={
                     "advertiser_id": self._client.advertiser_id,
                     "calculate_type": calculate_type,
-                    "file_signature": signature.hexdigest(),
+                    "file_signature": signature or _md5(content),
                     "name": name,
                 },
                 file=FileField(name, content),
@@ -226,6 +224,14 @@ class AudienceApi:
         if not listing.is_whole or any(audience.audience_id == audience_id for audience in listing.audiences):
             return False
         return self.find_audience(audience_id) is None
+
+
+def _md5(content: BinaryIO) -> str:
+    content.seek(0)
+    signature = hashlib.md5(usedforsecurity=False)
+    while block := content.read(_READ_BYTES):
+        signature.update(block)
+    return signature.hexdigest()
 
 
 def id_in(reply: Reply, name: str, call: str) -> str:

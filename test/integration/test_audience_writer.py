@@ -74,7 +74,9 @@ class FakeTikTok:
         self.applied[audience_id] = []
         return audience_id
 
-    def upload_file(self, content: Any, *, name: str, calculate_type: CalculateType) -> UploadedFile:
+    def upload_file(
+        self, content: Any, *, name: str, calculate_type: CalculateType, signature: str | None = None
+    ) -> UploadedFile:
         raise NotImplementedError
 
     def list_audiences(self) -> AudienceListing:
