@@ -35,7 +35,7 @@ _WAITING_FOR = "waiting_for"
 _YES = "true"
 # People may be in an audience who should not be.
 _NOT_CARRIED_OUT = ("not_carried_out", "repeat_refused")
-_NOT_IN_SQS = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_IN_SQS = "[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 class Observer(Protocol):
@@ -188,7 +188,7 @@ class QueueConsumer:
                 MessageBody=record.body,
                 MessageAttributes={
                     REASON_ATTRIBUTE: {"DataType": "String", "StringValue": reason},
-                    DETAIL_ATTRIBUTE: {"DataType": "String", "StringValue": _NOT_IN_SQS.sub("\ufffd", detail)[:2000]},
+                    DETAIL_ATTRIBUTE: {"DataType": "String", "StringValue": _fit_for_sqs(detail)[:2000]},
                 },
             )
         self._observer.count(Metric.OBJECTS_GIVEN_UP)
@@ -217,6 +217,11 @@ def metrics_of(error: ConnectorError) -> Iterator[Metric]:
         yield Metric.NOT_CARRIED_OUT
     if not error.listed:
         yield Metric.UNLISTED_CODES
+
+
+def _fit_for_sqs(text: str) -> str:
+    # Compiled here, for that takes longer than importing this module does, and few messages are given up.
+    return re.sub(_NOT_IN_SQS, "\ufffd", text)
 
 
 def is_confirmed(record: SQSRecord) -> bool:

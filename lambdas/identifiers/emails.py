@@ -13,6 +13,7 @@ Both channels take lower case. Beyond TikTok's words, which speak of blanks, cas
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -25,10 +26,10 @@ _LONGEST_ADDRESS = 254
 
 _OTHER = "\x80-\U0010ffff"  # judged by category, below
 _LABEL = rf"[a-z0-9{_OTHER}](?:[a-z0-9{_OTHER}-]{{0,61}}[a-z0-9{_OTHER}])?"
-_IS_ADDRESS = re.compile(
+_ADDRESS = (
     rf"\.*[a-z0-9!#$%&'*+/=?^_`{{|}}~{_OTHER}-][a-z0-9!#$%&'*+/=?^_`{{|}}~.{_OTHER}-]*"
     rf"@(?:{_LABEL}\.)+(?![0-9-]+\Z)(?=..){_LABEL}"
-).fullmatch
+)
 # Small and caseless letters, marks and digits (RFC 8264 section 4.2, less capitals).
 _CATEGORIES = frozenset({"Ll", "Lm", "Lo", "Mn", "Mc", "Nd"})
 _SPACES = dict.fromkeys(map(ord, SPACES))
@@ -61,10 +62,16 @@ def _older(plain: str) -> str | None:
     return f"{local_part}@{domain}" if local_part else None
 
 
+@functools.cache
+def _address_pattern() -> re.Pattern[str]:
+    # Compiled when the first address comes: it takes longer than importing most modules does, and hashes need none.
+    return re.compile(_ADDRESS)
+
+
 def _check(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    if not _IS_ADDRESS(text) or not (text.isascii() or _is_spelt_plainly(text)):
+    if not _address_pattern().fullmatch(text) or not (text.isascii() or _is_spelt_plainly(text)):
         raise InvalidIdentifier(Reason.MALFORMED_EMAIL)
     octets = text.encode()
     if len(octets) > _LONGEST_ADDRESS or octets.index(b"@") > _LONGEST_LOCAL_PART:
