@@ -6,6 +6,7 @@ raw value (``EmailRule.BOTH``), and on the streaming route a second identifier o
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import re
@@ -32,7 +33,7 @@ from lambdas.audiences.rows.plain import LONGEST_VALUE, SEPARATORS, readable, re
 from lambdas.audiences.rows.reading import Reading, RowRules
 from lambdas.audiences.rows.tally import PLAIN_REASONS, RowReason, Tally
 from lambdas.identifiers.hashing import hash_device_id, hash_email, hash_phone
-from lambdas.identifiers.models import IdentifierKind, IdentifierSpace, InvalidIdentifier, Reason
+from lambdas.identifiers.models import EmailRule, IdentifierKind, IdentifierSpace, InvalidIdentifier, Reason
 from lambdas.identifiers.reading import read_value
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import IdSchema
@@ -40,6 +41,13 @@ from lambdas.tiktok.models import IdSchema
 LONGEST_AUDIENCE_NAME = 70  # characters; a longer one is cut on the streaming route, API reference section 4.1
 MOST_AUDIENCES = 20  # further ones that one file may name
 _IS_HASH = {each: re.compile(rf"[0-9A-Fa-f]{{{digits}}}").fullmatch for each, digits in HEX_DIGITS.items()}
+# An address that needs no more than lower case, and the blanks around it taken off. Every part of one so short has a
+# length that is allowed. Others are looked at by the rules of ``identifiers.emails``, which say the same of these.
+_LONGEST_USUAL = 64
+_BLANKS = b" \t\r"
+_IS_USUAL_ADDRESS = re.compile(
+    rb"[a-z0-9][a-z0-9.!#$%&'*+/=?^_`{|}~-]*@(?:[a-z0-9]+(?:-[a-z0-9]+)*\.)+[a-z]{2,}"
+).fullmatch
 _SURROGATES = re.compile(r"[\ud800-\udfff]").search
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 
@@ -107,6 +115,7 @@ class EntryCleaner:
         self._picked = [self._known[name] for name in columns.names]
         self._spaces = _spaces_of(self._known.values(), self.slots)
         self._is_plain_list = not columns.delimiter and not columns.is_json
+        self._holds_addresses = self._is_plain_list and _is_list_of_addresses(reading)
         self._at_start = at_start
         self._header_expected = at_start and columns.has_header
         self._render = _RENDERERS[_kind_of(reading.format)]
@@ -119,19 +128,50 @@ class EntryCleaner:
         lines = block.split(b"\n")
         if lines[-1] == b"":
             lines.pop()
-        rows: list[_Row] = []
-        for line in lines:
-            self.line += 1
-            if not line.strip(EMPTY_LINE):
-                self.tally.blank += 1
-            elif self._header_expected:
-                self._header_expected = False
-                self.tally.header = True
-            else:
-                row = self._read(line)
-                if row is not None:
-                    rows.append(row)
+        if self._holds_addresses and not self._header_expected:
+            return "".join(self._clean_addresses(lines)).encode()
+        rows = [row for row in map(self._clean_line, lines) if row is not None]
         return "".join(self._send(rows)).encode()
+
+    def _clean_line(self, line: bytes) -> _Row | None:
+        """A row; None when there is nothing to send, which is counted."""
+        self.line += 1
+        if not line.strip(EMPTY_LINE):
+            self.tally.blank += 1
+            return None
+        if self._header_expected:
+            self._header_expected = False
+            self.tally.header = True
+            return None
+        return self._read(line)
+
+    def _clean_addresses(self, lines: list[bytes]) -> Iterator[str]:
+        """What is sent of a list of e-mail addresses: those of the usual shape are hashed at once."""
+        run: list[str] = []
+        for line in lines:
+            value = line.strip(_BLANKS).lower()
+            if len(line) <= _LONGEST_USUAL and _IS_USUAL_ADDRESS(value):
+                run.append(hashlib.sha256(value).hexdigest())
+                continue
+            yield from self._send_run(run)
+            run = []
+            row = self._clean_line(line)
+            if row is not None:
+                yield from self._send([row])
+        yield from self._send_run(run)
+
+    def _send_run(self, run: list[str]) -> Iterator[str]:
+        if not run:
+            return
+        self.line += len(run)
+        suppressed = self._reading.suppressed.get(self._spaces[0])
+        found = set(suppressed.positions(bytes.fromhex("".join(run)))) if suppressed else set()
+        self.tally.accept(len(run), suppressed=len(found))
+        sent = [value for number, value in enumerate(run) if number not in found] if found else run
+        if sent:
+            self.used[0] = True
+            self.lines_sent += len(sent)
+            yield "\n".join(sent) + "\n"
 
     def _read(self, line: bytes) -> _Row | None:
         """A row; None when it is blank after all, or refused, and counted."""
@@ -321,6 +361,12 @@ def _possible_slots(format_: Format, columns: Columns) -> tuple[str, ...]:
     if format_.route is Route.STREAMING:
         return tuple(dict.fromkeys(slots))
     return tuple(sorted(slots, key=slots.index))
+
+
+def _is_list_of_addresses(reading: Reading) -> bool:
+    format_ = reading.format
+    is_raw_list = format_.is_raw and _kind_of(format_) is _Kind.LIST
+    return is_raw_list and format_.kind is IdentifierKind.EMAIL and reading.rules.email_rule is EmailRule.PLAIN
 
 
 def _positions(possible: Sequence[str], sent: Sequence[str]) -> list[int]:
