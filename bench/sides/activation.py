@@ -17,11 +17,13 @@ from botocore.config import Config
 
 from bench.measuring import report
 from lambdas.audiences.composition import AdvertiserApi
+from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.object_store import S3ObjectStore
 from lambdas.aws.suppression_store import S3SuppressionStore
 from lambdas.contracts import CALCULATE_TYPES
+from lambdas.executions import ExecutionStatus
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.audiences import AudienceApi
 from lambdas.tiktok.client import TikTokClient
@@ -35,6 +37,7 @@ _BUCKET = "data"
 _FUNCTION_SECONDS = 900.0
 # Of the 10 requests a second that TikTok allows, the share that a deployment takes by default.
 _REQUESTS_PER_SECOND = 8.0
+_LARGEST = 1 << 40
 _LAST_CALLS = ("dmp/custom_audience/create/", "dmp/custom_audience/update/")
 
 
@@ -44,9 +47,13 @@ class MemoryLedger:
 
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
+    def read(self, key: str) -> dict[str, Any]:
         """See the port."""
         return dict(self.documents.get(key, {}))
+
+    def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
+        """See the port."""
+        return self.read(key)
 
     def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
         """See the port."""
@@ -76,6 +83,18 @@ class MemoryRegistry:
     def kept_settings(self, audience: str) -> bytes | None:
         """See the port."""
         return None
+
+
+class NoExecutions:
+    """One function does it all: that is what is measured."""
+
+    def start(self, name: str, document: Mapping[str, Any]) -> None:
+        """See the port."""
+        raise NotImplementedError
+
+    def find(self, name: str) -> ExecutionStatus | None:
+        """See the port."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -141,13 +160,15 @@ class Connector:
 
     def _new_activation(self) -> Activation:
         clock = self._clock
+        objects = S3ObjectStore(self._s3, bucket=_BUCKET)
         return Activation(
-            objects=S3ObjectStore(self._s3, bucket=_BUCKET),
+            objects=objects,
             ledgers=self._ledgers,
             registry=self._registry,
             suppressions=S3SuppressionStore(self._s3, bucket=_BUCKET, now=clock.now),
             credentials=GivenCredentials(self._credentials),
             api_for=self._new_api_for(),
+            distribution=Distribution(objects, MemoryLedger(), NoExecutions(), large_object_bytes=_LARGEST),
             clock=clock,
             rules=Rules(supported=CALCULATE_TYPES, max_invalid_ratio=0.01),
         )
