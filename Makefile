@@ -13,7 +13,7 @@ INSTALLED := $(LOCAL)/installed-python $(LOCAL)/installed-cloud $(LOCAL)/install
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help install demo test unit lint local-up local-down lock pictures clean
+.PHONY: help install demo test unit bench lint local-up local-down lock pictures clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1|/' | column -t -s '|'
@@ -59,6 +59,9 @@ test: install lint ## run every test
 
 unit: install ## run only the tests that need no socket
 	@$(BIN)/python -m pytest test/unit
+
+bench: install ## measure speed and memory beside simpler ways (a quarter of an hour; try it with ARGS=--quick)
+	@$(BIN)/python -m bench $(ARGS)
 
 lint: install ## ruff, mypy --strict and the import contracts
 	@$(BIN)/ruff format --check --quiet .

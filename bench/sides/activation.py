@@ -121,6 +121,10 @@ class CountingTransport:
 
     def __init__(self, inner: HttpTransport) -> None:
         self._inner = inner
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew."""
         self.calls: Counter[str] = Counter()
         self.last_call_seconds = 0.0
 
@@ -184,22 +188,28 @@ class Connector:
         return api_for
 
 
-def _main(object_url: str, tiktok_url: str, token: str, advertiser_id: str, name: str, file: str, size: str) -> None:
-    connector = Connector(object_url, tiktok_url, token, advertiser_id)
-    began = time.perf_counter()
+def _main(where: list[str], name: str, file: str, size: int, deliveries: int) -> None:
+    """Deliver so many versions of a file; the last of them is measured."""
+    connector = Connector(*where)
+    seconds, rows = 0.0, 0
     key = f"tiktok/{name}/email_sha256/{file}"
-    outcome = connector.activate(key, "1", int(size))
-    seconds = time.perf_counter() - began
-    if outcome.result is not Result.DELIVERED or outcome.delivery is None or outcome.delivery.check is None:
-        raise RuntimeError(f"not delivered, but {outcome.result}")
+    for number in range(deliveries):
+        connector.transport.forget()
+        began = time.perf_counter()
+        outcome = connector.activate(key, f"{number:02d}", size)
+        seconds = time.perf_counter() - began
+        if outcome.result is not Result.DELIVERED or outcome.delivery is None or outcome.delivery.check is None:
+            raise RuntimeError(f"not delivered, but {outcome.result}")
+        rows = outcome.delivery.check.tally.valid
     last_call = connector.transport.last_call_seconds
     report(
         seconds=seconds - last_call,
         last_call_seconds=last_call,
-        rows=outcome.delivery.check.tally.valid,
+        rows=rows,
         calls=connector.transport.calls,
     )
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    *where, name, file, size, deliveries = sys.argv[1:]
+    _main(where, name, file, int(size), int(deliveries))
