@@ -85,6 +85,13 @@ class MemoryRegistry:
         return None
 
 
+class NoBus:
+    """Nobody listens."""
+
+    def publish(self, kind: str, detail: Mapping[str, Any]) -> None:
+        """See the port."""
+
+
 class NoExecutions:
     """One function does it all: that is what is measured."""
 
@@ -173,6 +180,7 @@ class Connector:
             credentials=GivenCredentials(self._credentials),
             api_for=self._new_api_for(),
             distribution=Distribution(objects, MemoryLedger(), NoExecutions(), large_object_bytes=_LARGEST),
+            bus=NoBus(),
             clock=clock,
             rules=Rules(supported=CALCULATE_TYPES, max_invalid_ratio=0.01),
         )

@@ -17,17 +17,11 @@ from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.columns import Columns
 from lambdas.audiences.uploader import Uploader
 from lambdas.aws.clients import new_client
-from lambdas.contracts import Metric, Step
+from lambdas.aws.queue_consumer import metrics_of
+from lambdas.contracts import Step
 from lambdas.observability import logger, metrics
 from lambdas.settings import PartSettings
-from lambdas.tiktok.errors import (
-    ConnectorError,
-    FatalError,
-    NotReady,
-    RejectedError,
-    TokenRejected,
-    UnexpectedError,
-)
+from lambdas.tiktok.errors import ConnectorError, NotReady, RejectedError
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.transport import HttpTransport, Transport
 
@@ -91,12 +85,8 @@ class Application:
     def _told(self, error: ConnectorError) -> str:
         """Count and log an error; its text for the state machine."""
         observer = self.around.observer
-        if isinstance(error, UnexpectedError):
-            observer.count(Metric.UNEXPECTED_ERRORS)
-        elif isinstance(error, TokenRejected):
-            observer.count(Metric.TOKEN_REJECTED)
-        elif isinstance(error, FatalError):
-            observer.count(Metric.MISCONFIGURED)
+        for metric in metrics_of(error):
+            observer.count(metric)
         observer.warn("the step did not come to its end", reason=error.reason, detail=str(error))
         return f"{error.reason}: {error}"
 
