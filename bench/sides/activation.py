@@ -85,7 +85,7 @@ class MemoryRegistry:
         return None
 
 
-class NoBus:
+class SilentBus:
     """Nobody listens."""
 
     def publish(self, kind: str, detail: Mapping[str, Any]) -> None:
@@ -178,9 +178,9 @@ class Connector:
             registry=self._registry,
             suppressions=S3SuppressionStore(self._s3, bucket=_BUCKET, now=clock.now),
             credentials=GivenCredentials(self._credentials),
+            bus=SilentBus(),
             api_for=self._new_api_for(),
             distribution=Distribution(objects, MemoryLedger(), NoExecutions(), large_object_bytes=_LARGEST),
-            bus=NoBus(),
             clock=clock,
             rules=Rules(supported=CALCULATE_TYPES, max_invalid_ratio=0.01),
         )
