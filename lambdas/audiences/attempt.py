@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lambdas.audiences.audience_settings import AudienceSettings
 from lambdas.audiences.delivery import Delivery
 from lambdas.audiences.domain import Target
-from lambdas.audiences.ports import Ledger, ObjectStore
 from lambdas.audiences.rows.check import Part, clean_part, source_span
 from lambdas.audiences.rows.reading import Reading
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import ConnectorError, NotReady, RetryableError
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Ledger, ObjectStore
 
 # Time that must be left to start on a part or on the last step: for the calls, with time-outs and retries.
 STEP_SECONDS = 180

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any
 
@@ -137,6 +136,11 @@ def _refuse_constant(word: str) -> None:
 def _unknown(times: Counter[str]) -> list[str]:
     known = [field.name for field in fields(AudienceSettings)]
     unknown = [name for name in times if name not in known]
+    if not unknown:
+        return []
+    # Imported only where something is misspelled: it is a part of the cold start.
+    from difflib import get_close_matches
+
     told = []
     for name in unknown[:_MOST_UNKNOWN]:
         close = get_close_matches(name.lower().replace("-", "_"), known, n=1) if _NAME.fullmatch(name) else []
@@ -144,8 +148,7 @@ def _unknown(times: Counter[str]) -> list[str]:
         told.append(f"{shown} is unknown" + (f" (is it {close[0]!r}?)" if close else ""))
     if len(unknown) > _MOST_UNKNOWN:
         told.append(f"{len(unknown) - _MOST_UNKNOWN} more keys are unknown")
-    if unknown:
-        told.append(f"known are {', '.join(known)}")
+    told.append(f"known are {', '.join(known)}")
     return told
 
 

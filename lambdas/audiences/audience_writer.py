@@ -11,13 +11,12 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from lambdas.audiences.delivery import CREATED, NOT_THERE, SUPERSEDED, Applied
 from lambdas.audiences.history import FOLLOWS_SECONDS, Change, Entry, History
-from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
 from lambdas.tiktok.errors import (
     ConnectorError,
     CreateUnsettled,
@@ -29,6 +28,9 @@ from lambdas.tiktok.errors import (
     TikTokUnavailable,
 )
 from lambdas.tiktok.models import AudienceListing, CustomAudience
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
 
 # How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0

@@ -6,11 +6,10 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 
-from lambdas.audiences.ports import Clock
 from lambdas.audiences.rows.reading import RowRules
 from lambdas.aws.clients import new_client
 from lambdas.aws.clock import SystemClock
@@ -30,6 +29,9 @@ from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.rate import NoPacer, RequestPacer
 from lambdas.tiktok.segments import SegmentApi
 from lambdas.tiktok.transport import Transport
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Clock
 
 # What the keys of the ledger begin with that several functions use.
 RANGES = "range#"

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Applied
 from lambdas.audiences.history import FOLLOWS_SECONDS, Change
-from lambdas.audiences.ports import Clock
 from lambdas.tiktok.errors import InvalidInput, Unconfirmed
 from lambdas.tiktok.models import AudienceOutcome
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Clock
 
 _LOOK_EVERY_SECONDS = 900
 _NOT_CARRIED_OUT = "not_carried_out"

@@ -11,13 +11,12 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.delivery import Delivery, State, UploadedPart
 from lambdas.audiences.domain import Target
-from lambdas.audiences.ports import Executions, Ledger, ObjectStore
 from lambdas.audiences.rows.blocks import HEAD_BYTES
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, find_layout
 from lambdas.audiences.rows.ranges import ByteRange, cut, merge, range_bytes
@@ -26,6 +25,9 @@ from lambdas.contracts import PLANS_PREFIX
 from lambdas.executions import ExecutionStatus
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput, PreparationFailed, UnderWay
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Executions, Ledger, ObjectStore
 
 # Of the ledger: what is written here says whose turn it is, because the request rate is for one execution at a time.
 _TURN = "turn"

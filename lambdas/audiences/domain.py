@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from lambdas.audiences.audience_settings import OnInvalidRow
-from lambdas.audiences.formats import FORMATS, Format, Route
+from lambdas.audiences.formats import FORMATS, LONGEST_STREAMED_NAME, Format, Route
 from lambdas.audiences.history import Change
 from lambdas.audiences.rows.blocks import LARGEST_FILE
 from lambdas.audiences.rows.check import LARGEST_CUT_FILE, MOST_PARTS, PART_BYTES, FileCheck
 from lambdas.audiences.rows.columns import expected_columns, raw_not_allowed
-from lambdas.audiences.rows.entries import LONGEST_AUDIENCE_NAME
 from lambdas.audiences.rows.file_types import Compression, FileType, parse_file_type
 from lambdas.audiences.rows.tally import PLAIN_REASONS, Tally
 from lambdas.contracts import AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX
@@ -82,7 +81,7 @@ def parse_key(key: str, supported: Collection[str]) -> Target:
             reason="unsupported_format",
         )
     chosen = FORMATS[format_name.lower()]
-    longest = LONGEST_AUDIENCE_NAME if chosen.route is Route.STREAMING else LONGEST_NAME
+    longest = LONGEST_STREAMED_NAME if chosen.route is Route.STREAMING else LONGEST_NAME
     if len(audience) > longest:
         raise InvalidInput(
             f"The audience's name has {len(audience)} characters; TikTok takes 1 to {longest} there.", reason="bad_key"

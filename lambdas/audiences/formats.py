@@ -8,6 +8,8 @@ from enum import StrEnum
 from lambdas.identifiers.models import HashAlgorithm, IdentifierKind, IdentifierSpace
 from lambdas.tiktok.models import CalculateType
 
+LONGEST_STREAMED_NAME = 70  # characters; a longer one is cut on the streaming route, API reference section 4.1
+
 
 class Route(StrEnum):
     """How identifiers get into an audience at TikTok. An audience takes one route only."""

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
@@ -15,7 +15,6 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
 from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
-from lambdas.audiences.ports import Clock
 from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clients import new_client
@@ -27,6 +26,9 @@ from lambdas.observability import logger, metrics
 from lambdas.settings import ActivationSettings
 from lambdas.tiktok.errors import ConnectorError
 from lambdas.tiktok.transport import HttpTransport, Transport
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Clock
 
 # A message stays hidden for this long after the function's own time-out, so that no two work on it at once.
 _HOLD_MARGIN_SECONDS = 30

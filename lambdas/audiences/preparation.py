@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import AudienceSettings, parse, settings_key
@@ -13,7 +14,6 @@ from lambdas.audiences.distribution import Distribution, Limits, Work
 from lambdas.audiences.domain import Target, parse_key, refusal
 from lambdas.audiences.formats import Route
 from lambdas.audiences.history import Change, Entry
-from lambdas.audiences.ports import Ledger, ObjectStore, Registry
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file
 from lambdas.audiences.uploader import Uploader
@@ -21,6 +21,9 @@ from lambdas.contracts import CALCULATE_TYPES
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import CalculateType
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Ledger, ObjectStore, Registry
 
 # A part is what is read again after an interruption, but no unit of sending on the streaming route.
 _STREAMED_PART_BYTES = 8 * 2**20

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.delivery import Delivery, State
 from lambdas.audiences.distribution import Work, found_ranges, range_key
 from lambdas.audiences.domain import parse_key, refusal
-from lambdas.audiences.ports import Ledger, ObjectStore
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.check import check_range
 from lambdas.audiences.rows.columns import Columns
@@ -17,6 +17,9 @@ from lambdas.audiences.rows.ranges import ByteRange, merge
 from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.tiktok.errors import ConnectorError, PreparationFailed, RejectedError
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Ledger, ObjectStore
 
 
 class RangeWorker:

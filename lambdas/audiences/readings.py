@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.domain import Target
-from lambdas.audiences.ports import SuppressionList
 from lambdas.audiences.rows.reading import Reading, RowRules, Suppressed
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.suppressions.models import Manifest
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import SuppressionList
 
 
 class Readings:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.domain import parse_key
 from lambdas.audiences.history import Change, Entry, History
-from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
 from lambdas.audiences.preparation import Preparation
 from lambdas.audiences.streaming import Streamer
 from lambdas.audiences.uploader import FILE_LIFETIME_SECONDS
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.tiktok.errors import InvalidInput, NotReady
 from lambdas.tiktok.models import Action, AudienceSubType, CalculateType, CreatedAudience, CustomAudience, MappingAction
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
 
 # What an audience that is filled by streaming calls itself (API reference section 4).
 STREAMED_AUDIENCE = "Partner"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.announcement import ANNOUNCEMENTS, announced
 from lambdas.audiences.attempt import Attempt, held
@@ -19,21 +20,10 @@ from lambdas.audiences.confirmation import Confirmation
 from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt, timestamp
 from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.domain import Target, parse_object
-from lambdas.audiences.ports import (
-    Advertiser,
-    Clock,
-    CredentialSource,
-    EventBus,
-    Ledger,
-    ObjectStore,
-    Registry,
-    SuppressionList,
-)
 from lambdas.audiences.preparation import Preparation, load_settings
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.reading import RowRules
 from lambdas.audiences.streaming import Streamer
-from lambdas.audiences.suppressor import Suppressor
 from lambdas.audiences.tools import Tools
 from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
@@ -49,6 +39,18 @@ from lambdas.tiktok.errors import (
     TokenRejected,
 )
 from lambdas.tiktok.models import Credentials
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import (
+        Advertiser,
+        Clock,
+        CredentialSource,
+        EventBus,
+        Ledger,
+        ObjectStore,
+        Registry,
+        SuppressionList,
+    )
 
 
 class Result(StrEnum):
@@ -203,6 +205,9 @@ class Activation:
             self._forget(attempt)
             attempt.record(advertiser_id=credentials.advertiser_id, **NOTHING_SENT)
         if target.suppresses:
+            # Imported only for such files: it is a part of the cold start.
+            from lambdas.audiences.suppressor import Suppressor
+
             suppressor = Suppressor(self._suppressions, self._registry, self._objects)
             suppressor.suppress(attempt, [self._tools(each, attempt) for each in self._credentials.advertisers()])
         else:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt
-from lambdas.audiences.ports import ObjectStore, SegmentApi
-from lambdas.audiences.rows.entries import StreamEntry, parse_entry
+from lambdas.audiences.rows.stream_entries import StreamEntry, parse_entry
 from lambdas.tiktok.errors import TikTokRejected
 from lambdas.tiktok.models import IdSchema, MappingAction
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import ObjectStore, SegmentApi
 
 # More bad entries than this are no matter of single entries.
 MOST_REFUSED = 50

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_writer import Turn
 from lambdas.audiences.delivery import Applied
 from lambdas.audiences.history import Change, Entry
-from lambdas.audiences.ports import ObjectStore, Registry, SuppressionList
 from lambdas.audiences.routes import STREAMED_AUDIENCE
-from lambdas.audiences.rows.entries import StreamEntry
+from lambdas.audiences.rows.stream_entries import StreamEntry
 from lambdas.audiences.tools import Tools
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.tiktok.errors import ConnectorError, FileExpired, RetryableError
 from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CustomAudience, IdSchema, MappingAction
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import ObjectStore, Registry, SuppressionList
 
 # Which customer files can hold identifiers of a space; the column's name where there are several.
 _TYPES = {

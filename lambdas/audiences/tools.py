@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_writer import AudienceWriter
-from lambdas.audiences.ports import Advertiser, Clock
 from lambdas.audiences.preparation import Preparation
 from lambdas.audiences.routes import FileRoute, Routes, StreamingRoute
 from lambdas.audiences.streaming import Streamer
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Advertiser, Clock
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Delivery, State, UploadedPart
 from lambdas.audiences.part_contents import PartContent, read_parts
-from lambdas.audiences.ports import AudienceApi, Clock, ObjectStore
 from lambdas.audiences.rows.check import Part
 from lambdas.tiktok.errors import UnexpectedError
 from lambdas.tiktok.models import CalculateType
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import AudienceApi, Clock, ObjectStore
 
 # How long TikTok keeps a file is not documented; until then its file_path is used again.
 FILE_LIFETIME_SECONDS = 12 * 3600

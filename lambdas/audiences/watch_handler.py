@@ -6,14 +6,13 @@ import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.composition import PowertoolsObserver, Surroundings, as_unexpected
-from lambdas.audiences.ports import Clock
 from lambdas.audiences.watcher import Watcher
 from lambdas.aws.clients import new_client
 from lambdas.aws.queue_consumer import metrics_of
@@ -23,6 +22,9 @@ from lambdas.observability import logger
 from lambdas.settings import WatchSettings
 from lambdas.tiktok.errors import ConnectorError, CredentialsNotSet
 from lambdas.tiktok.transport import HttpTransport, Transport
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import Clock
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,18 +8,9 @@ line is in the file exactly once, and on the bus and in the metrics at least onc
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import held
-from lambdas.audiences.ports import (
-    AudienceApi,
-    Clock,
-    CredentialSource,
-    EventBus,
-    Ledger,
-    Registry,
-    StatusFiles,
-    WatchObserver,
-)
 from lambdas.audiences.watch import (
     Condition,
     Known,
@@ -35,6 +26,18 @@ from lambdas.audiences.watch import (
 from lambdas.contracts import Announcement, AudienceMetric, Metric
 from lambdas.tiktok.errors import ConnectorError, FatalError, NotReady, RetryableError
 from lambdas.tiktok.models import AudienceDetails, AudienceListing, Credentials
+
+if TYPE_CHECKING:
+    from lambdas.audiences.ports import (
+        AudienceApi,
+        Clock,
+        CredentialSource,
+        EventBus,
+        Ledger,
+        Registry,
+        StatusFiles,
+        WatchObserver,
+    )
 
 # For the calls of one audience, with their time-outs.
 _LEAST_SECONDS = 60

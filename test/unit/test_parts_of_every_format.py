@@ -22,9 +22,9 @@ from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows import blocks
 from lambdas.audiences.rows.blocks import expand
 from lambdas.audiences.rows.check import FileCheck, check_file, clean_part
-from lambdas.audiences.rows.entries import parse_entry
 from lambdas.audiences.rows.file_types import Compression, FileType, Layout, parse_file_type
 from lambdas.audiences.rows.reading import Reading
+from lambdas.audiences.rows.stream_entries import parse_entry
 from lambdas.identifiers.hashing import md5_hex
 from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
 from lambdas.tiktok.errors import InvalidInput

@@ -11,7 +11,6 @@ from typing import Any, Protocol, Self
 
 from lambdas.audiences.rows.blocks import between, blocks, expand, expect_plain, in_slices, peek
 from lambdas.audiences.rows.columns import Columns, find_columns, no_such_column
-from lambdas.audiences.rows.entries import EntryCleaner, empty_field_bytes, header_line
 from lambdas.audiences.rows.file_types import Compression
 from lambdas.audiences.rows.hash_lines import HashLineCleaner
 from lambdas.audiences.rows.reading import Reading
@@ -117,12 +116,17 @@ def check_range(
     if columns is None:
         hashes = _hash_line_cleaner(reading, at_start=at_start)
         return FileCheck(hashes.tally, tuple(part for part, _ in _plan(source, hashes, part_bytes, start)))
+    # Imported only where a file has columns, with all that hashes raw identifiers: that is a part of the cold start.
+    from lambdas.audiences.rows.entries import EntryCleaner, empty_field_bytes, header_line
+
     entries = EntryCleaner(reading, columns, at_start=at_start)
     prefix = header_line(reading.format, entries.slots)
     plan = _plan(in_slices(source, _SLICE), entries, part_bytes, start, len(prefix))
     if at_start and entries.foreign_rows and entries.foreign_rows == entries.tally.read:
         raise no_such_column(reading.format)
-    slots = _slots(entries, columns)
+    slots = entries.slots
+    if columns.is_json:
+        slots = tuple(slot for slot, used in zip(slots, entries.used, strict=True) if used)
     # Any key may come up until the last line of JSON lines: only now is it known how many columns there are.
     shorter = len(prefix) - len(header_line(reading.format, slots))
     shorter_lines = empty_field_bytes(reading.format) * (len(entries.slots) - len(slots))
@@ -146,6 +150,8 @@ def clean_part(chunks: Iterable[bytes], part: Part, check: FileCheck, reading: R
     if check.columns is None:
         cleaner = _hash_line_cleaner(reading, at_start=at_start)
     else:
+        from lambdas.audiences.rows.entries import EntryCleaner, header_line
+
         slots = None if reading.format.kind else check.slots
         cleaner = EntryCleaner(reading, check.columns, slots=slots, at_start=at_start, lines_before=part.first_line - 1)
         source = in_slices(source, _SLICE)
@@ -189,9 +195,3 @@ def _plan(
     if rows:
         plan.append((Part(len(plan) + 1, start, end, rows, header_bytes + size, first_line), lines))
     return plan
-
-
-def _slots(entries: EntryCleaner, columns: Columns) -> tuple[str, ...]:
-    if not columns.is_json:
-        return entries.slots
-    return tuple(slot for slot, used in zip(entries.slots, entries.used, strict=True) if used)

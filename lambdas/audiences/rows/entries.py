@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from lambdas.audiences.formats import Format, Route
+from lambdas.audiences.formats import LONGEST_STREAMED_NAME, Format, Route
 from lambdas.audiences.rows.blocks import LONGEST_LINE
 from lambdas.audiences.rows.columns import (
     AUDIENCES,
@@ -31,6 +31,7 @@ from lambdas.audiences.rows.columns import (
 from lambdas.audiences.rows.hash_lines import BOM, HEX_DIGITS
 from lambdas.audiences.rows.plain import LONGEST_VALUE, SEPARATORS, readable, reason_of
 from lambdas.audiences.rows.reading import Reading, RowRules
+from lambdas.audiences.rows.stream_entries import render_entry
 from lambdas.audiences.rows.tally import PLAIN_REASONS, RowReason, Tally
 from lambdas.identifiers.hashing import hash_device_id, hash_email, hash_phone
 from lambdas.identifiers.models import EmailRule, IdentifierKind, IdentifierSpace, InvalidIdentifier, Reason
@@ -38,7 +39,6 @@ from lambdas.identifiers.reading import read_value
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import IdSchema
 
-LONGEST_AUDIENCE_NAME = 70  # characters; a longer one is cut on the streaming route, API reference section 4.1
 MOST_AUDIENCES = 20  # further ones that one file may name
 _IS_HASH = {each: re.compile(rf"[0-9A-Fa-f]{{{digits}}}").fullmatch for each, digits in HEX_DIGITS.items()}
 # An address that needs no more than lower case, and the blanks around it taken off. Every part of one so short has a
@@ -54,24 +54,6 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]").search
 Cell = tuple[str, ...]
 # One field of a row: a text, or why there is none.
 Field = tuple[Source, str | RowReason]
-
-
-@dataclass(frozen=True)
-class StreamEntry:
-    """A person on the streaming route: an identifier or "" for each column of the id_schema.
-
-    ``line`` is the row's line in the file, ``audiences`` are the further audiences that the row names.
-    """
-
-    line: int
-    identifiers: tuple[str, ...]
-    audiences: tuple[str, ...]
-
-
-def parse_entry(line: bytes) -> StreamEntry:
-    """Read one line of a part on the streaming route."""
-    number, identifiers, audiences = json.loads(line)
-    return StreamEntry(number, tuple(identifiers), tuple(audiences))
 
 
 @dataclass
@@ -328,7 +310,7 @@ def _render_table(_row: _Row, line: Cell) -> str:
 
 
 def _render_entry(row: _Row, line: Cell) -> str:
-    return json.dumps([row.line, line, row.audiences], ensure_ascii=False, separators=(",", ":")) + "\n"
+    return render_entry(row.line, line, row.audiences)
 
 
 _RENDERERS: dict[_Kind, Callable[[_Row, Cell], str]] = {
@@ -432,7 +414,7 @@ def _audience_names(given: list[Any]) -> Cell | None:
 
 
 def _can_be_a_name(name: str) -> bool:
-    if len(name) > LONGEST_AUDIENCE_NAME or _SURROGATES(name) or _CONTROLS(name):
+    if len(name) > LONGEST_STREAMED_NAME or _SURROGATES(name) or _CONTROLS(name):
         return False
     # An audience is never called after a person: names go into receipts and to TikTok.
     return reason_of(readable(name.encode()).encode()) is not RowReason.PLAIN_EMAIL
