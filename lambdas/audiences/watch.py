@@ -21,6 +21,8 @@ from lambdas.tiktok.models import AudienceDetails, AudienceListing, Complaint, C
 
 # How much of an audience has to go before that is told. What TikTok shows is an estimate, which moves by itself.
 SHRINK_RATIO = 0.2
+# Until that is over, less has to be missing: or a size that moves about the limit would be told again and again.
+_SHRINK_END_RATIO = SHRINK_RATIO / 2
 KEPT_LINES = 30  # in the ledger
 FILED_LINES = 1_000  # in the file
 # TikTok's clock and ours need not agree to the second.
@@ -303,7 +305,8 @@ def _measured(watch: Watch, look: Look) -> Watch:
     since = watch.peak_at - FOLLOWS_SECONDS
     is_explained = watch.peak_at == 0 or look.touches.replaced_at > since
     expected = watch.peak - look.touches.rows_removed(since)
-    is_shrunk = not is_explained and audience.cover_num < expected * (1 - SHRINK_RATIO)
+    ratio = _SHRINK_END_RATIO if watch.shrunk_at else SHRINK_RATIO
+    is_shrunk = not is_explained and audience.cover_num < expected * (1 - ratio)
     shrunk_at = (watch.shrunk_at or at) if is_shrunk else 0.0
     # After 72 hours a size is what it is.
     is_settled = at - (shrunk_at or watch.peak_at) >= FOLLOWS_SECONDS

@@ -231,6 +231,17 @@ def test_an_audience_that_nobody_took_out_of_has_shrunk_when_a_fifth_is_gone() -
     assert watched.conditions(76, cover_num=1_300) == ([], [])
 
 
+def test_a_size_that_moves_about_the_limit_is_told_once() -> None:
+    watched = Watched()
+    watched.look(0)
+
+    told = [watched.conditions(1 + hour, cover_num=1_599 if hour % 2 == 0 else 1_601)[1] for hour in range(20)]
+
+    assert told == [["shrunk"], *[[]] * 19]
+    assert watched.conditions(21, cover_num=1_799) == (["shrunk"], [])
+    assert watched.conditions(22, cover_num=1_800) == ([], [])
+
+
 def test_shrinking_by_little_every_hour_is_noticed_as_well() -> None:
     watched = Watched()
     told = [watched.conditions(hour, cover_num=2_000 - 20 * hour)[1] for hour in range(40)]
