@@ -94,17 +94,23 @@ class Known:
 
 @dataclass(frozen=True)
 class Look:
-    """What is seen of an audience at ``at`` (seconds since the epoch), and what was done to it before."""
+    """What is seen of an audience at ``at`` (seconds since the epoch), and what was done to it before.
+
+    ``is_detailed`` says that TikTok was heard on what is wrong with it, which the list does not tell.
+    """
 
     at: float
     audience: CustomAudience
     complaints: tuple[Complaint, ...]
     touches: Touches
+    is_detailed: bool = True
 
     @classmethod
     def at_listed(cls, at: float, listed: CustomAudience, details: AudienceDetails | None, touches: Touches) -> Self:
         """A look at an audience of the list; ``details`` say more of it, unless TikTok left them out."""
-        return cls(at, details.audience if details else listed, details.complaints if details else (), touches)
+        if details is None:
+            return cls(at, listed, (), touches, is_detailed=False)
+        return cls(at, details.audience, details.complaints, touches)
 
     @property
     def is_followed(self) -> bool:
@@ -232,6 +238,9 @@ def seen(watch: Watch, look: Look, *, advertiser_id: str, name: str, expiry_warn
         watch, last = watch.begun_anew(), None
     watch = _measured(watch, look)
     failures = _failures(watch, look)
+    if not look.is_detailed and last is not None:
+        # What is not heard of has not ended: it would be told as new as soon as TikTok says it again.
+        failures = {each: last.error or "" for each in watch.failures if each != _STALLED} | failures
     is_expiring = look.audience.expires_at is not None and look.audience.expires_at - look.at <= expiry_warning_seconds
     holding = {
         Condition.FAILED: bool(failures),

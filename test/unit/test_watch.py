@@ -50,9 +50,11 @@ class Watched:
     touches: Touches = LONG_AGO
     warning_days: float = 14
 
-    def look(self, hours: float, *, complaints: tuple[Complaint, ...] = (), **shown: Any) -> Line | None:
+    def look(
+        self, hours: float, *, complaints: tuple[Complaint, ...] = (), is_detailed: bool = True, **shown: Any
+    ) -> Line | None:
         """So many hours after the beginning; the line that it made, if any."""
-        look = Look(NOW + hours * HOUR, replace(AUDIENCE, **shown), complaints, self.touches)
+        look = Look(NOW + hours * HOUR, replace(AUDIENCE, **shown), complaints, self.touches, is_detailed)
         before = self.watch.lines
         self.watch = seen(
             Watch.from_document(json.loads(json.dumps(self.watch.to_document()))),
@@ -166,6 +168,18 @@ def test_what_is_said_of_the_audience_and_of_the_change_is_one_failure() -> None
 
     assert watched.conditions(1, complaints=(complaint,)) == (["failed"], ["failed"])
     assert watched.conditions(2, complaints=(complaint,), error_msg="too few") == (["failed"], [])
+
+
+def test_a_look_without_details_neither_ends_a_failure_nor_has_it_told_anew() -> None:
+    watched = Watched(touches=touched((Change.APPEND, NOW, 10)))
+    complaint = Complaint(NOW, "not of this type")
+
+    watched.look(0, complaints=(complaint,), error_msg="wrong type")
+    assert watched.conditions(1, is_detailed=False) == (["failed"], [])
+    assert watched.conditions(2, complaints=(complaint,), error_msg="wrong type") == (["failed"], [])
+    assert [line.error for line in watched.watch.lines] == ["wrong type"]
+    assert watched.conditions(3) == ([], [])
+    assert watched.conditions(4, is_detailed=False) == ([], [])
 
 
 @pytest.mark.parametrize("at", [NOW - DAY, None])
@@ -369,7 +383,7 @@ def test_details_that_tiktok_leaves_out_are_made_up_for_by_the_list() -> None:
     newer = replace(AUDIENCE, cover_num=7)
     complaints = (Complaint(NOW, "x"),)
 
-    assert Look.at_listed(NOW, AUDIENCE, None, LONG_AGO) == Look(NOW, AUDIENCE, (), LONG_AGO)
+    assert Look.at_listed(NOW, AUDIENCE, None, LONG_AGO) == Look(NOW, AUDIENCE, (), LONG_AGO, is_detailed=False)
     with_details = Look.at_listed(NOW, AUDIENCE, AudienceDetails(newer, complaints), LONG_AGO)
     assert with_details == Look(NOW, newer, complaints, LONG_AGO)
 
