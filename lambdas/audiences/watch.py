@@ -308,8 +308,10 @@ def _measured(watch: Watch, look: Look) -> Watch:
     # What has expired is no longer usable, which was told before.
     is_over = audience.expires_at is not None and audience.expires_at <= at
     watch = replace(watch, unusable_since=0.0 if is_usable or is_over else watch.unusable_since or at)
-    if audience.cover_num == 0 and look.is_followed:
-        return watch  # TikTok does not say yet.
+    if is_over:
+        return replace(watch, peak=0, peak_at=0.0, shrunk_at=0.0)
+    if audience.cover_num == 0 and (look.is_followed or audience.is_valid):
+        return watch  # TikTok does not say: nobody at all cannot be valid.
     # The size follows a change by up to 72 hours, so changes from before the peak may still show.
     since = watch.peak_at - FOLLOWS_SECONDS
     is_explained = watch.peak_at == 0 or look.touches.replaced_at > since

@@ -306,6 +306,24 @@ def test_a_size_that_tiktok_does_not_say_after_a_change_is_no_shrinking() -> Non
     assert watched.conditions(3, cover_num=1_500) == (["shrunk"], ["shrunk"])
 
 
+def test_a_valid_audience_of_nobody_is_a_size_that_tiktok_does_not_say() -> None:
+    watched = Watched()
+    watched.look(0)
+
+    assert watched.conditions(1, cover_num=0) == ([], [])
+    assert watched.conditions(2) == ([], [])
+    assert watched.conditions(3, cover_num=0, is_valid=False) == (["shrunk"], ["shrunk"])
+
+
+def test_an_audience_that_has_expired_has_not_shrunk_and_begins_anew_with_a_new_date() -> None:
+    watched = Watched(warning_days=0)
+    watched.look(0, expires_at=NOW + HOUR)
+
+    assert watched.conditions(2, expires_at=NOW + HOUR, is_valid=False, cover_num=0)[0] == ["expiring"]
+    assert watched.conditions(3, expires_at=NOW + 365 * DAY, cover_num=1_100) == ([], [])
+    assert watched.conditions(4, expires_at=NOW + 365 * DAY, cover_num=800)[0] == ["shrunk"]
+
+
 # Expiring -------------------------------------------------------------------------------------------------------
 
 
