@@ -47,12 +47,14 @@ class Touches:
 
     ``rows`` is the most people that it can have by that. ``times`` are those of all changes, ``removed`` the time and
     the rows of each remove; ``replaced_at`` is the last time that it started afresh, 0 if it never did.
+    ``forgotten_at`` is when the newest object arrived that took people out and is no longer remembered, 0 if all are.
     """
 
     rows: int = 0
     times: tuple[float, ...] = ()
     removed: tuple[tuple[float, int], ...] = ()
     replaced_at: float = 0.0
+    forgotten_at: float = 0.0
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -61,11 +63,13 @@ class Touches:
         applied = [entry for entry in history.entries if entry.is_applied]
         removed = [(entry.applied_at, entry.rows) for entry in applied if entry.change is Change.REMOVE]
         removed += [(at, rows) for at, rows in document.get("suppressed", ())]
+        forgotten = [order[0] for change, order in history.forgotten.items() if change is not Change.APPEND]
         return cls(
             history.known_rows,
             tuple(sorted([entry.applied_at for entry in applied] + [at for at, _ in document.get("suppressed", ())])),
             tuple(sorted(removed)),
             max((entry.applied_at for entry in applied if entry.change.is_fresh_start), default=0.0),
+            max((datetime.fromisoformat(arrived_at).timestamp() for arrived_at in forgotten), default=0.0),
         )
 
     def recent(self, now: float) -> tuple[float, ...]:
@@ -314,7 +318,7 @@ def _measured(watch: Watch, look: Look) -> Watch:
         return watch  # TikTok does not say: nobody at all cannot be valid.
     # The size follows a change by up to 72 hours, so changes from before the peak may still show.
     since = watch.peak_at - FOLLOWS_SECONDS
-    is_explained = watch.peak_at == 0 or look.touches.replaced_at > since
+    is_explained = watch.peak_at == 0 or max(look.touches.replaced_at, look.touches.forgotten_at) > since
     expected = watch.peak - look.touches.rows_removed(since)
     ratio = _SHRINK_END_RATIO if watch.shrunk_at else SHRINK_RATIO
     is_shrunk = not is_explained and audience.cover_num < expected * (1 - ratio)

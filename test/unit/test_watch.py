@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -285,6 +286,24 @@ def test_a_remove_from_long_ago_explains_nothing() -> None:
     watched.look(0)
 
     assert watched.conditions(1, cover_num=1_500) == (["shrunk"], ["shrunk"])
+
+
+def test_where_more_was_removed_than_the_ledger_remembers_nothing_counts_as_shrinking() -> None:
+    watched = Watched()
+    watched.look(0)
+    history = History()
+    # One each five minutes, of two people: more than are remembered.
+    for number in range(600):
+        at = NOW + number * 300
+        arrived_at = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        version = replace(any_version(), key=f"tiktok/Foodies/email_sha256/remove/{number}.csv", arrived_at=arrived_at)
+        history = history.with_entry(Entry(version, Change.REMOVE, 2, applied_at=at))
+    assert history.forgotten
+    watched.touches = Touches.from_document({"history": json.loads(json.dumps(history.to_document()))})
+
+    assert watched.conditions(50, cover_num=1_020) == ([], [])
+    assert watched.conditions(50 + 90, cover_num=1_020) == ([], [])
+    assert watched.conditions(50 + 91, cover_num=100) == (["shrunk"], ["shrunk"])
 
 
 def test_after_a_replace_any_size_is_expected_for_72_hours() -> None:
