@@ -297,10 +297,11 @@ def filed(content: bytes, lines: Sequence[Line]) -> bytes:
     return b"".join(line + b"\n" for line in kept[-FILED_LINES:])
 
 
-def _identity(line: bytes) -> tuple[Any, ...] | None:
+def _identity(line: bytes) -> str | None:
     try:
         told = json.loads(line)
-        return told["advertiser_id"], told["number"], told["at"]
+        # As text: what somebody else wrote may be a list, which no set takes.
+        return repr((told["advertiser_id"], told["number"], told["at"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 

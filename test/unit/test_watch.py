@@ -455,8 +455,9 @@ def test_a_line_is_in_the_file_once_however_often_it_is_written() -> None:
 
 
 def test_the_file_keeps_its_newest_lines_and_what_somebody_else_wrote_into_it() -> None:
-    noted = filed(b"a note\n[1]\n", [a_line(1)])
-    assert noted.startswith(b"a note\n[1]\n{")
+    notes = b'a note\n[1]\n{"advertiser_id": [], "number": {}, "at": 1}\n'
+    noted = filed(notes, [a_line(1)])
+    assert noted.startswith(notes + b"{")
 
     full = filed(noted, [a_line(number) for number in range(2, FILED_LINES + 1)])
 
