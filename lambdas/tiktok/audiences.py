@@ -31,6 +31,8 @@ _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
 _MOST_IDS = 100  # the most that get takes (section 3.7)
 _HISTORY_SIZE = 100  # the largest that get takes
 _TIME = "%Y-%m-%d %H:%M:%S"  # GMT (section 3.6)
+# Programs write "no time" as the beginning of their calendar, in the year 1 or 1970.
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 _READ_BYTES = 1 << 20
 _UNKNOWN_ID = {40002, 40007}
 
@@ -143,9 +145,9 @@ class AudienceApi:
             )
             return first | second
         found = {}
-        for entry in reply.data.get("list") or []:
+        for entry in _rows(reply.data.get("list")):
             details = entry.get("audience_details")
-            if details and str(details.get("audience_id")) in audience_ids:
+            if isinstance(details, Mapping) and str(details.get("audience_id")) in audience_ids:
                 found[str(details["audience_id"])] = entry
         return found
 
@@ -261,14 +263,19 @@ def _audience(entry: Mapping[str, Any]) -> CustomAudience:
 
 
 def _changes(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    return (row for row in entry.get("audience_history") or [] if isinstance(row, Mapping))
+    return _rows(entry.get("audience_history"))
+
+
+def _rows(value: object) -> Iterator[Mapping[str, Any]]:
+    return (row for row in value if isinstance(row, Mapping)) if isinstance(value, list) else iter(())
 
 
 def _moment(value: object) -> float | None:
     try:
-        return datetime.strptime(_text(value), _TIME).replace(tzinfo=UTC).timestamp()
+        moment = datetime.strptime(_text(value), _TIME).replace(tzinfo=UTC)
     except ValueError:
         return None
+    return moment.timestamp() if moment >= _EARLIEST else None
 
 
 def _count(value: object) -> int:

@@ -168,13 +168,28 @@ def test_details_tell_when_an_audience_expires_and_what_was_wrong_with_which_cha
     assert (unreadable.at, unreadable.text) == (None, "too few")
 
 
-@pytest.mark.parametrize("odd", [{}, {"expired_time": None}, {"expired_time": 7}, {"expired_time": "2026-11-21"}])
-def test_an_expiry_that_cannot_be_read_is_none(odd: Envelope) -> None:
-    tiktok = ScriptedTikTok(list=[listing({"audience_id": "5", **odd})])
+@pytest.mark.parametrize(
+    "given",
+    [None, 7, "", "2026-11-21", "0000-00-00 00:00:00", "0001-01-01 00:00:00", "1970-01-01 00:00:00"],
+)
+def test_an_expiry_that_cannot_be_read_or_is_none_is_none(given: object) -> None:
+    tiktok = ScriptedTikTok(list=[listing({"audience_id": "5", "expired_time": given})])
 
     [audience] = AudienceApi(tiktok.client()).list_audiences().audiences
 
     assert audience.expires_at is None
+
+
+@pytest.mark.parametrize(
+    "rows", [7, "x", {"5": {}}, [None, "x", 7, {"audience_details": "x"}, {"audience_details": []}]]
+)
+def test_details_that_do_not_have_the_documented_shape_are_left_out(rows: object) -> None:
+    good = {"audience_details": {"audience_id": "5"}, "audience_history": rows}
+    listed = [*rows, good] if isinstance(rows, list) else rows
+    tiktok = ScriptedTikTok(get=[{"data": {"list": listed}}, {"data": {"list": [good]}}])
+
+    assert list(AudienceApi(tiktok.client()).find_details(["5"])) == (["5"] if isinstance(rows, list) else [])
+    assert AudienceApi(tiktok.client()).find_details(["5"])["5"].complaints == ()
 
 
 @pytest.mark.parametrize("code", [40002, 40007])
