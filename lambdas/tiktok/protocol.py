@@ -90,8 +90,11 @@ def decipher(answer: Answer, path: str) -> Reply:
 
 
 def masked(message: str) -> str:
-    """A text of TikTok's, cut to 300 characters and without whatever could be an identifier or a token."""
-    return _SENSITIVE.sub("…", message)[:_MESSAGE_LIMIT]
+    """A text of TikTok's, cut to 300 characters and without whatever could be an identifier or a token.
+
+    Half a surrogate pair, which JSON can hold and no log, queue or table, becomes a question mark.
+    """
+    return _SENSITIVE.sub("…", message.encode(errors="replace").decode())[:_MESSAGE_LIMIT]
 
 
 def _error(code: int, message: str, request_id: str, path: str) -> ConnectorError:

@@ -112,3 +112,11 @@ def test_a_message_is_cut_at_300_characters() -> None:
         decipher(answer(40002, "word " * 1000), "any/")
 
     assert len(str(raised.value)) < 400
+
+
+def test_half_a_character_in_a_message_can_be_written_down() -> None:
+    with pytest.raises(TikTokRejected) as raised:
+        decipher(Answer(200, b'{"code": 40002, "message": "cut off \\ud83d", "request_id": "1"}'), "path/")
+
+    assert "cut off ?" in str(raised.value)
+    assert str(raised.value).encode()
