@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,17 @@ class PromptObserver(PowertoolsObserver):
             shown.add_dimension("audience", audience if is_fit else audience_id)
 
 
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn a defect into a ConnectorError, which does not print what it was working on."""
+    try:
+        yield
+    except ConnectorError:
+        raise
+    except Exception as defect:  # noqa: BLE001 - one audience's must not end the look at all the others
+        raise as_unexpected(defect) from None
+
+
 @dataclass(frozen=True)
 class Application:
     """Everything that lives as long as the function's environment."""
@@ -61,20 +73,17 @@ class Application:
     def look(self, context: LambdaContext) -> None:
         """Look once. Raises ConnectorError."""
         try:
-            self.new_watcher().look(
-                owner=context.aws_request_id,
-                seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
-            )
+            with guarded():
+                self.new_watcher().look(
+                    owner=context.aws_request_id,
+                    seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+                )
         except CredentialsNotSet as error:
             # As after every first deployment. Nothing can have been delivered either; what is, says so itself.
             self.observer.warn("there is nothing to look at yet", reason=error.reason, detail=str(error))
         except ConnectorError as error:
             self._count(error)
             raise
-        except Exception as defect:  # noqa: BLE001 - must not print what it was working on
-            unexpected = as_unexpected(defect)
-            self._count(unexpected)
-            raise unexpected from None
 
     def _count(self, error: ConnectorError) -> None:
         for metric in metrics_of(error):
@@ -111,6 +120,7 @@ def compose(
             bus=around.bus,
             observer=observer,
             clock=around.clock,
+            guarded=guarded,
             expiry_warning_days=settings.expiry_warning_days,
         )
 

@@ -7,7 +7,8 @@ line is in the file exactly once, and on the bus and in the metrics at least onc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import held
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 # For the calls of one audience, with their time-outs.
 _LEAST_SECONDS = 60
+_NOT_LOOKED_AT = "an audience was not looked at"
 _HOUR_SECONDS = 3_600
 _DAY_SECONDS = 86_400
 _METRICS = {
@@ -52,7 +54,10 @@ _METRICS = {
 
 
 class Watcher:
-    """The use case. ``api_for`` makes the calls for given credentials; ``audiences`` is only read."""
+    """The use case. ``api_for`` makes the calls for given credentials; ``audiences`` is only read.
+
+    What runs in a context of ``guarded`` raises nothing but ConnectorError.
+    """
 
     def __init__(
         self,
@@ -66,6 +71,7 @@ class Watcher:
         bus: EventBus,
         observer: WatchObserver,
         clock: Clock,
+        guarded: Callable[[], AbstractContextManager[None]],
         expiry_warning_days: int,
     ) -> None:
         self._registry = registry
@@ -77,6 +83,7 @@ class Watcher:
         self._bus = bus
         self._observer = observer
         self._clock = clock
+        self._guarded = guarded
         self._expiry_warning_seconds = expiry_warning_days * _DAY_SECONDS
 
     def look(self, *, owner: str, seconds_left: Callable[[], float]) -> None:
@@ -93,18 +100,23 @@ class Watcher:
         first = int(self._clock.now() // _HOUR_SECONDS) % len(advertisers)
         failures: list[ConnectorError] = []
         for credentials in (*advertisers[first:], *advertisers[:first]):
-            try:
+            advertiser_id = credentials.advertiser_id
+            with self._one_of_many(failures, "an advertiser was not looked at", advertiser_id=advertiser_id):
                 self._look_at(credentials, owner, seconds_left, failures)
-            except ConnectorError as error:
-                self._observer.warn(
-                    "an advertiser was not looked at",
-                    advertiser_id=credentials.advertiser_id,
-                    reason=error.reason,
-                    detail=str(error),
-                )
-                failures.append(error)
         if failures:
             raise next((error for error in failures if isinstance(error, FatalError)), failures[0])
+
+    @contextmanager
+    def _one_of_many(self, failures: list[ConnectorError], text: str, **what: str) -> Iterator[None]:
+        """Something that must not keep others from being looked at, whether TikTok, AWS or a defect fails it."""
+        try:
+            with self._guarded():
+                yield
+        except NotReady:
+            pass  # Another look is at it, and tells.
+        except ConnectorError as error:
+            self._observer.warn(text, **what, reason=error.reason, detail=str(error))
+            failures.append(error)
 
     def _look_at(
         self,
@@ -121,26 +133,22 @@ class Watcher:
         api = self._api_for(credentials)
         at = self._clock.now()
         listing = api.list_audiences()
-        known = {name: Known.from_document(self._audiences.read(f"{advertiser_id}/{name}")) for name in names}
-        watched = {name: find_watched(listing, name, known[name]) for name in names}
-        ids = {audience.audience_id for audiences in watched.values() for audience in audiences}
-        details = api.find_details(sorted(ids))
+        known: dict[str, Known] = {}
         for name in names:
             _expect_time(seconds_left)
-            try:
+            with self._one_of_many(failures, _NOT_LOOKED_AT, advertiser_id=advertiser_id, audience=name):
+                known[name] = Known.from_document(self._audiences.read(f"{advertiser_id}/{name}"))
+        ids = {audience.audience_id for name in known for audience in find_watched(listing, name, known[name])}
+        details = api.find_details(sorted(ids))
+        for name in known:
+            _expect_time(seconds_left)
+            with self._one_of_many(failures, _NOT_LOOKED_AT, advertiser_id=advertiser_id, audience=name):
                 self._follow(
                     f"{advertiser_id}/{name}",
                     _judge(at, advertiser_id, name, known[name], listing, details, self._expiry_warning_seconds),
                     owner=owner,
                     seconds=seconds_left(),
                 )
-            except NotReady:
-                pass  # Another look is at it, and tells.
-            except ConnectorError as error:
-                self._observer.warn(
-                    "an audience was not looked at", audience=name, reason=error.reason, detail=str(error)
-                )
-                failures.append(error)
 
     def _follow(self, key: str, judge: Callable[[Watch], Watch], *, owner: str, seconds: float) -> None:
         """Write down what a look has changed, and tell it, with whatever was not told before."""

@@ -399,6 +399,27 @@ def test_an_audience_that_fails_keeps_no_other_from_being_looked_at(
     assert [len(watching.announced(name)) for name in ("A", "B", "C")] == [1, 0, 1]
 
 
+@pytest.mark.parametrize("prefix", ["audience#", "watch#"])
+def test_an_audience_whose_memory_cannot_be_read_keeps_no_other_from_being_looked_at(
+    watching: Watching, prefix: str
+) -> None:
+    for name in ("A", "B", "C"):
+        upload(watching, PEOPLE, key=f"tiktok/{name}/email_sha256/1.csv")
+    pk = f"{prefix}{watching.pipeline.emulator.advertiser_id}/B"
+    watching.pipeline.dynamodb.update_item(
+        TableName="ledger",
+        Key={"pk": {"S": pk}},
+        UpdateExpression="SET document = :odd",
+        ExpressionAttributeValues={":odd": {"S": '{"history": {"entries": [7]}, "lines": 7}'}},
+    )
+
+    with pytest.raises(UnexpectedError):
+        watching.look()
+
+    assert [len(watching.announced(name)) for name in ("A", "B", "C")] == [1, 0, 1]
+    assert watching.told("UnexpectedErrors") == 1
+
+
 def test_when_the_time_is_up_the_invocation_fails_and_each_hour_begins_with_another_advertiser(
     abroad: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
