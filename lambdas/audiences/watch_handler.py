@@ -21,7 +21,7 @@ from lambdas.aws.status_files import S3StatusFiles
 from lambdas.contracts import METRIC_NAMESPACE, AudienceMetric, Metric
 from lambdas.observability import logger
 from lambdas.settings import WatchSettings
-from lambdas.tiktok.errors import ConnectorError, CredentialsNotSet
+from lambdas.tiktok.errors import ConnectorError, CredentialsAwaited
 from lambdas.tiktok.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Application:
                     owner=context.aws_request_id,
                     seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
                 )
-        except CredentialsNotSet as error:
+        except CredentialsAwaited as error:
             # As after every first deployment. Nothing can have been delivered either; what is, says so itself.
             self.observer.warn("there is nothing to look at yet", reason=error.reason, detail=str(error))
         except ConnectorError as error:

@@ -16,7 +16,7 @@ from lambdas.contracts import (
     ADVERTISERS_KEY,
     CREDENTIAL_PLACEHOLDER,
 )
-from lambdas.tiktok.errors import CredentialsNotSet, InvalidInput
+from lambdas.tiktok.errors import CredentialsAwaited, CredentialsNotSet, InvalidInput
 from lambdas.tiktok.models import Credentials
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class SecretCredentials:
         """The credentials, read now.
 
         Raises:
-            CredentialsNotSet: the secret holds placeholders or is not the expected JSON.
+            CredentialsNotSet: the secret holds placeholders (CredentialsAwaited) or is not the expected JSON.
             InvalidInput: ``unknown_advertiser``: the secret has no such alias.
             RetryableError, FatalError: see ``aws_failures``.
         """
@@ -95,8 +95,10 @@ class SecretCredentials:
             advertisers = values.get(ADVERTISERS_KEY, {})
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise self._not_set("is not a JSON object with both keys") from None
-        if not token or not advertiser_id or CREDENTIAL_PLACEHOLDER in (token, advertiser_id):
-            raise self._not_set("still holds the deployment's placeholders")
+        if CREDENTIAL_PLACEHOLDER in (token, advertiser_id):
+            raise self._not_set("still holds the deployment's placeholders", CredentialsAwaited)
+        if not token or not advertiser_id:
+            raise self._not_set("has an empty value")
         if not _is_id(advertiser_id):
             raise self._not_set(f"has an {ADVERTISER_ID_KEY} that is not a number")
         if not (token.isascii() and token.isprintable()):
@@ -116,8 +118,8 @@ class SecretCredentials:
             raise self._not_set(f"has {ADVERTISERS_KEY} whose ids are not numbers ({', '.join(wrong[:_MOST_NAMED])})")
         return ids
 
-    def _not_set(self, problem: str) -> CredentialsNotSet:
-        return CredentialsNotSet(
+    def _not_set(self, problem: str, kind: type[CredentialsNotSet] = CredentialsNotSet) -> CredentialsNotSet:
+        return kind(
             f"The secret {self._name} {problem}. Put TikTok's {ACCESS_TOKEN_KEY} and {ADVERTISER_ID_KEY} into it "
             "(README, section Deploy), then replay."
         )

@@ -118,9 +118,13 @@ class PreparationFailed(RejectedError):
 
 
 class CredentialsNotSet(RejectedError):
-    """The secret still holds the deployment's placeholders: no retry can help before somebody fills it in."""
+    """The secret is not as it has to be: no retry can help before somebody fills it in."""
 
     reason = "credentials_not_set"
+
+
+class CredentialsAwaited(CredentialsNotSet):
+    """Nobody has filled the secret in since the first deployment."""
 
 
 class TikTokRejected(RejectedError):

@@ -11,7 +11,7 @@ import requests
 
 from lambdas.audiences import watcher
 from lambdas.contracts import METRIC_NAMESPACE
-from lambdas.tiktok.errors import ConnectorError, RetryableError, UnexpectedError
+from lambdas.tiktok.errors import ConnectorError, CredentialsNotSet, RetryableError, UnexpectedError
 from local.emulator.audiences import Audience
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
@@ -443,6 +443,16 @@ def test_before_the_credentials_are_there_a_look_finds_nothing_and_does_not_fail
 
     assert watching.pipeline.calls() == []
     assert not watching.measured("Misconfigured")
+
+
+def test_credentials_that_somebody_has_spoilt_ring_their_alarm(watching: Watching) -> None:
+    upload(watching, PEOPLE)
+    watching.pipeline.put_credentials("", watching.pipeline.emulator.advertiser_id)
+
+    with pytest.raises(CredentialsNotSet):
+        watching.look()
+
+    assert watching.told("Misconfigured") == 1
 
 
 def test_a_token_that_is_refused_rings_its_alarm(watching: Watching, tiktok: EmulatorServer) -> None:
