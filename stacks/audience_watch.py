@@ -17,6 +17,8 @@ _EVERY_HOUR = "rate(1 hour)"
 # For TikTok's largest number of audiences, of many advertisers, at the watch's share of the rate.
 _TIMEOUT = Duration.minutes(15)
 _MEMORY_SIZE_MIB = 512
+# An error counts for when the function began: it comes up to 15 minutes late. What fails at each look rings once.
+_ERRORS_PERIOD = Duration.hours(2)
 # What fails is made up for by the next look; a retry only has to come before that. So there is nothing to keep.
 _LONGEST_WAIT = Duration.minutes(30)
 _ALARMS = (
@@ -87,7 +89,7 @@ class AudienceWatch(Construct):
         RunbookAlarm(
             self,
             "Errors",
-            metric=self.watch.function.metric_errors(period=Duration.minutes(5), statistic=aws_cloudwatch.Stats.SUM),
+            metric=self.watch.function.metric_errors(period=_ERRORS_PERIOD, statistic=aws_cloudwatch.Stats.SUM),
             threshold=0,
             meaning="The audience watch could not look at everything.",
             runbook_anchor="audience-watch-failed",

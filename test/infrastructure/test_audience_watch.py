@@ -84,6 +84,13 @@ def test_an_alarm_rings_when_the_watch_fails(template: Template) -> None:
     assert watched(alarm_about(template, "audience-watch-failed")) == expected
 
 
+def test_the_alarm_of_the_watch_sees_late_errors_and_does_not_end_between_two_looks(template: Template) -> None:
+    period = alarm_about(template, "audience-watch-failed")["Period"]
+    longest_run = template.properties(template.watch)["Timeout"]
+    assert period > longest_run + 300
+    assert period >= 2 * 3_600
+
+
 @pytest.mark.parametrize("metric", list(AudienceMetric))
 def test_the_dashboard_shows_each_audience(template: Template, metric: AudienceMetric) -> None:
     shown = dashboard(template).replace("\\", "")
