@@ -238,13 +238,15 @@ def seen(watch: Watch, look: Look, *, advertiser_id: str, name: str, expiry_warn
     last = watch.last
     if last is not None and last.at > timestamp(look.at):
         return watch  # Somebody has looked since.
-    if last is None or not last.exists or last.audience_id != look.audience.audience_id:
+    if last is None or last.audience_id != look.audience.audience_id:
         watch, last = watch.begun_anew(), None
+    # No id comes back after a deletion, so one that was gone was left out of the list: what held before was told.
+    before = next((line for line in reversed(watch.lines) if line.exists), None) if last else None
     watch = _measured(watch, look)
     failures = _failures(watch, look)
-    if not look.is_detailed and last is not None:
+    if not look.is_detailed and before is not None:
         # What is not heard of has not ended: it would be told as new as soon as TikTok says it again.
-        failures = {each: last.error or "" for each in watch.failures if each != _STALLED} | failures
+        failures = {each: before.error or "" for each in watch.failures if each != _STALLED} | failures
     is_expiring = look.audience.expires_at is not None and look.audience.expires_at - look.at <= expiry_warning_seconds
     holding = {
         Condition.FAILED: bool(failures),
@@ -253,7 +255,7 @@ def seen(watch: Watch, look: Look, *, advertiser_id: str, name: str, expiry_warn
         Condition.EXPIRING: is_expiring,
     }
     conditions = tuple(condition for condition, holds in holding.items() if holds)
-    begun = {each for each in conditions if last is None or each not in last.conditions}
+    begun = {each for each in conditions if before is None or each not in before.conditions}
     if _has_new(failures, watch.failures):
         begun.add(Condition.FAILED)
     watch = replace(watch, failures=tuple(failures))
@@ -283,7 +285,7 @@ def missed(watch: Watch, at: float) -> Watch:
     if last is None or not last.exists or last.at > timestamp(at):
         return watch
     gone = Line(_next_number(watch), timestamp(at), last.advertiser_id, last.audience, last.audience_id, exists=False)
-    return watch.begun_anew().with_line(gone)
+    return watch.with_line(gone)
 
 
 def filed(content: bytes, lines: Sequence[Line]) -> bytes:

@@ -381,6 +381,20 @@ def test_an_audience_that_is_gone_is_told_once_and_a_new_one_of_its_name_begins_
     assert [line.number for line in watched.watch.lines] == [1, 2, 3, 4]
 
 
+def test_an_audience_that_the_list_left_out_for_a_while_is_back_with_what_was_told_of_it() -> None:
+    watched = Watched()
+    watched.look(0)
+    assert watched.conditions(1, error_msg="wrong type", expires_at=NOW)[1] == ["failed", "expiring"]
+    watched.watch = missed(watched.watch, NOW + 2 * HOUR)
+    gone = watched.watch.last
+    assert gone is not None
+    assert (gone.exists, gone.conditions, gone.error) == (False, (), None)
+
+    assert watched.conditions(3, is_detailed=False, expires_at=NOW) == (["failed", "expiring"], [])
+    assert watched.conditions(4, error_msg="wrong type", expires_at=NOW) == (["failed", "expiring"], [])
+    assert [(line.exists, line.error) for line in watched.watch.lines[-2:]] == [(False, None), (True, "wrong type")]
+
+
 def test_an_audience_in_place_of_another_is_not_measured_by_that() -> None:
     watched = Watched()
     watched.look(0, error_msg="wrong type")
