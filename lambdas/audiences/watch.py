@@ -8,6 +8,7 @@ line of the audience's history; a condition is told once, when it begins.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
@@ -169,14 +170,15 @@ class Watch:
 
     ``lines`` are the newest of its history; those up to the number ``told`` are in the file, on the event bus and in
     the metrics. ``failures`` are those that were told; ``unusable_since`` is when it was first seen not valid or below
-    1,000 people; ``peak`` the size, of ``peak_at``, from which it is judged whether the audience shrank, and
-    ``shrunk_at`` the time when that was told.
+    1,000 people, ``stalled_since`` when not valid in spite of enough; ``peak`` the size, of ``peak_at``, from which it
+    is judged whether the audience shrank, and ``shrunk_at`` the time when that was told.
     """
 
     lines: tuple[Line, ...] = ()
     told: int = 0
     failures: tuple[str, ...] = ()
     unusable_since: float = 0.0
+    stalled_since: float = 0.0
     peak: int = 0
     peak_at: float = 0.0
     shrunk_at: float = 0.0
@@ -314,7 +316,12 @@ def _measured(watch: Watch, look: Look) -> Watch:
     is_usable = audience.is_valid and audience.cover_num >= MINIMUM_AUDIENCE_SIZE
     # What has expired is no longer usable, which was told before.
     is_over = audience.expires_at is not None and audience.expires_at <= at
-    watch = replace(watch, unusable_since=0.0 if is_usable or is_over else watch.unusable_since or at)
+    is_stalled = not is_over and not audience.is_valid and audience.cover_num >= MINIMUM_AUDIENCE_SIZE
+    watch = replace(
+        watch,
+        unusable_since=0.0 if is_usable or is_over else watch.unusable_since or at,
+        stalled_since=(watch.stalled_since or at) if is_stalled else 0.0,
+    )
     if is_over:
         return replace(watch, peak=0, peak_at=0.0, shrunk_at=0.0)
     if audience.cover_num == 0 and (look.is_followed or audience.is_valid):
@@ -340,11 +347,17 @@ def _is_overdue(watch: Watch, look: Look) -> bool:
 
 def _failures(watch: Watch, look: Look) -> dict[str, str]:
     """What is wrong by TikTok's own account: text by what tells one failure from another."""
-    failures = {look.audience.error_msg: look.audience.error_msg} if look.audience.error_msg else {}
-    failures |= {f"{complaint.at:.0f} {complaint.text}": complaint.text for complaint in look.recent_complaints}
-    if _is_overdue(watch, look) and not look.audience.is_valid and look.audience.cover_num >= MINIMUM_AUDIENCE_SIZE:
+    text = look.audience.error_msg
+    failures = {_gist(text): text} if text else {}
+    failures |= {f"{complaint.at:.0f} {_gist(complaint.text)}": complaint.text for complaint in look.recent_complaints}
+    if watch.stalled_since and look.at - watch.stalled_since >= FOLLOWS_SECONDS:
         failures[_STALLED] = _STALLED
     return failures
+
+
+def _gist(text: str) -> str:
+    """A text of TikTok's without its numbers: a count that moves from look to look makes no new failure."""
+    return re.sub(r"\d+", "#", text)
 
 
 def _has_new(failures: Mapping[str, str], told: Sequence[str]) -> bool:

@@ -143,18 +143,21 @@ class Watcher:
         for name in known:
             _expect_time(seconds_left)
             with self._one_of_many(failures, _NOT_LOOKED_AT, advertiser_id=advertiser_id, audience=name):
-                self._follow(
+                last = self._follow(
                     f"{advertiser_id}/{name}",
                     _judge(at, advertiser_id, name, known[name], listing, details, self._expiry_warning_seconds),
                     owner=owner,
                     seconds=seconds_left(),
                 )
+                # Nobody at all, and not valid: TikTok does not say yet.
+                if last and last.exists and known[name].touches.recent(at) and (last.is_valid or last.cover_num):
+                    self._show(last)
 
-    def _follow(self, key: str, judge: Callable[[Watch], Watch], *, owner: str, seconds: float) -> None:
-        """Write down what a look has changed, and tell it, with whatever was not told before."""
+    def _follow(self, key: str, judge: Callable[[Watch], Watch], *, owner: str, seconds: float) -> Line | None:
+        """Write down what a look has changed, and tell it, with whatever was not told before; what holds now."""
         before = Watch.from_document(self._watches.read(key))
         if judge(before) == before and not before.untold:
-            return  # As nearly always: nothing is written.
+            return before.last  # As nearly always: nothing is written.
         with held(self._watches, key, owner=owner, seconds=seconds) as document:
             before = Watch.from_document(document)
             after = judge(before)
@@ -163,6 +166,7 @@ class Watcher:
             if after.untold:
                 self._tell(after.untold, owner=owner, seconds=seconds)
                 self._watches.save(key, after.all_told().to_document(), owner=owner)
+            return after.last
 
     def _tell(self, lines: tuple[Line, ...], *, owner: str, seconds: float) -> None:
         key = status_key(lines[-1].audience)
@@ -178,9 +182,6 @@ class Watcher:
                 self._observer.count(_METRICS[Condition(condition)])
             if line.new_conditions:
                 self._observer.warn("an audience needs somebody", **line.to_document())
-            # Nobody at all, and not valid: TikTok does not say yet.
-            if line.is_followed and (line.is_valid or line.cover_num):
-                self._show(line)
 
     def _show(self, line: Line) -> None:
         told: dict[AudienceMetric, float | None] = {

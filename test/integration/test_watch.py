@@ -84,6 +84,14 @@ def test_size_and_matched_share_are_measured_for_each_audience(
         assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == METRIC_NAMESPACE
 
 
+def test_an_audience_that_is_followed_is_measured_at_every_look_whether_or_not_it_changed(watching: Watching) -> None:
+    upload(watching, PEOPLE)
+    look_each_hour(watching, 4)
+
+    assert len(watching.lines()) <= 2
+    assert [metric["AudienceSize"] for metric in watching.measured("AudienceSize")] == [[1_500]] * 4
+
+
 def test_a_name_that_cloudwatch_does_not_take_is_measured_by_its_id(watching: Watching) -> None:
     upload(watching, PEOPLE, key="tiktok/Süßes/email_sha256/1.csv")
     look_each_hour(watching, 1)

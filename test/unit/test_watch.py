@@ -151,6 +151,15 @@ def test_an_error_is_told_once_and_its_end_is_a_change() -> None:
     assert watched.conditions(5, error_msg="wrong type") == (["failed"], ["failed"])
 
 
+def test_a_number_that_moves_in_an_error_makes_no_new_failure() -> None:
+    watched = Watched()
+
+    assert watched.conditions(0, error_msg="only 900 people") == (["failed"], ["failed"])
+    assert watched.conditions(1, error_msg="only 901 people") == (["failed"], [])
+    assert watched.watch.last is not None
+    assert watched.watch.last.error == "only 901 people"
+
+
 def test_a_complaint_about_a_recent_change_is_told_once_also_when_another_change_went_well() -> None:
     watched = Watched(touches=touched((Change.APPEND, NOW, 10), (Change.APPEND, NOW + HOUR, 10)))
     complaint = Complaint(NOW + 1, "not of this type")
@@ -197,6 +206,14 @@ def test_an_audience_of_many_people_that_is_not_valid_for_72_hours_has_failed() 
     assert watched.conditions(71, is_valid=False) == ([], [])
     assert watched.conditions(72, is_valid=False) == (["failed"], ["failed"])
     assert watched.conditions(73) == ([], [])
+
+
+def test_the_time_for_becoming_valid_counts_from_when_there_are_enough_people() -> None:
+    watched = Watched()
+
+    assert watched.conditions(0, is_valid=False, cover_num=900) == ([], [])
+    assert watched.conditions(100, is_valid=False, cover_num=1_400) == ([], [])
+    assert watched.conditions(172, is_valid=False, cover_num=1_400) == (["failed"], ["failed"])
 
 
 # Too small ------------------------------------------------------------------------------------------------------
