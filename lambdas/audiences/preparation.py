@@ -136,8 +136,10 @@ class Preparation:
     def repeating(self, entry: Entry, owner: Attempt, audience: str) -> Iterator[Attempt]:
         """An attempt at doing an object's change to an audience once more, on behalf of another object."""
         target = parse_key(entry.version.key, CALCULATE_TYPES)
-        # What an earlier plan has streamed does not count for this one.
-        key = f"{entry.id} in {owner.delivery.advertiser_id}/{audience} by plan {entry.plan}"
+        key = f"{entry.id} in {owner.delivery.advertiser_id}/{audience}"
+        if entry.is_streamed:
+            # What an earlier plan has streamed does not count for this one; what was uploaded for it does.
+            key += f" by plan {entry.plan}"
         with self._attempt(key, entry.version, target, owner) as attempt:
             try:
                 attempt.settings = load_settings(self._objects, self._registry, target.audience)
