@@ -19,6 +19,7 @@ from lambdas.tiktok.errors import (
     RejectedError,
     RetryableError,
     TokenRejected,
+    Unconfirmed,
     UnexpectedError,
 )
 
@@ -122,8 +123,9 @@ class QueueConsumer:
         and that it was confirmed.
         """
         # Not since it was sent: in a long backlog, its first wait may come days later.
-        # One wait is not counted as a part of another: that for TikTok's word takes days.
-        is_same_wait = (_attribute(record, _WAITING_FOR) or NotReady.reason) == error.reason
+        # That for TikTok's word takes days, and is a wait of its own. All others count as one, or what waits for two
+        # things by turns would wait for ever.
+        is_same_wait = (_attribute(record, _WAITING_FOR) == Unconfirmed.reason) == (error.reason == Unconfirmed.reason)
         since = (is_same_wait and _number(record, _WAITING_SINCE)) or self._now()
         if self._now() - since > error.longest_wait_seconds:
             self._give_up(record, error)

@@ -16,9 +16,11 @@ from lambdas.tiktok.errors import (
     NotReady,
     PermissionMissing,
     RateLimited,
+    RepeatRefused,
     TikTokRejected,
     TokenRejected,
     Unconfirmed,
+    UnderWay,
     UnexpectedError,
 )
 
@@ -193,6 +195,26 @@ def test_nothing_waits_for_more_than_a_day(bench: Bench) -> None:
     assert bench.consume(raising(NotReady("busy")), attributes={"waiting_since": str(NOW - 86_401)})
 
     assert bench.buried == [("not_ready", "busy")]
+
+
+@pytest.mark.parametrize(
+    ("earlier", "error"),
+    [
+        ("under_way", RepeatRefused("refused")),
+        ("repeat_refused", UnderWay("under way")),
+        ("under_way", NotReady("busy")),
+        ("not_ready", UnderWay("under way")),
+    ],
+)
+def test_waiting_for_several_things_by_turns_is_one_wait(bench: Bench, earlier: str, error: NotReady) -> None:
+    for hours in (23, 25):
+        assert bench.consume(
+            raising(error), attributes={"waiting_for": earlier, "waiting_since": str(NOW - hours * 3600)}
+        )
+
+    copy, letter = bench.sqs.sent
+    assert carried_by(copy)["waiting_since"] == f"{NOW - 23 * 3600:.3f}"
+    assert letter["QueueUrl"] == "dead-letters"
 
 
 @pytest.mark.parametrize(("wait", "delay"), [(None, 15), (800, 800), (3600, 900)])
