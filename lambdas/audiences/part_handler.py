@@ -21,7 +21,14 @@ from lambdas.aws.queue_consumer import metrics_of
 from lambdas.contracts import Step
 from lambdas.observability import logger, metrics
 from lambdas.settings import PartSettings
-from lambdas.tiktok.errors import ConnectorError, NotReady, RejectedError
+from lambdas.tiktok.errors import (
+    ConnectorError,
+    NotReady,
+    PermissionMissing,
+    RejectedError,
+    TikTokRejected,
+    TokenRejected,
+)
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.transport import HttpTransport, Transport
 
@@ -60,7 +67,7 @@ class Application:
         work = Work.from_document(event["work"])
         logger.append_keys(object_key=work.version.key, version_id=work.version.version_id)
         try:
-            return self._do(event, work, context)
+            return self._do_with_current_token(event, work, context)
         except RejectedError as error:
             raise PartRefused(self._told(error)) from None
         except NotReady as error:
@@ -69,6 +76,16 @@ class Application:
             raise PartFailed(self._told(error)) from None
         except Exception as defect:  # noqa: BLE001 - must not print what it was working on
             raise PartFailed(self._told(as_unexpected(defect))) from None
+
+    def _do_with_current_token(self, event: dict[str, Any], work: Work, context: LambdaContext) -> dict[str, Any]:
+        used = self.around.credentials.current()
+        try:
+            return self._do(event, work, context)
+        except (TokenRejected, PermissionMissing, TikTokRejected):
+            # The secret may have been mended since this function read it.
+            if self.around.credentials.refresh() == used:
+                raise
+            return self._do(event, work, context)
 
     def _do(self, event: dict[str, Any], work: Work, context: LambdaContext) -> dict[str, Any]:
         worker = self.new_worker(work, context.aws_request_id, lambda: context.get_remaining_time_in_millis() / 1000)

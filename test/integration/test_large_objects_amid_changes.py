@@ -44,3 +44,21 @@ def test_what_is_uploaded_once_more_counts_though_other_files_come_meanwhile(pip
     assert members(pipeline) == members_digest(kept + others)
     assert len(pipeline.state_machine.executions) - executions == 1
     assert len(pipeline.calls(UPLOAD)) - uploads == 3 + 1 + 5
+
+
+def test_a_new_token_is_taken_up_at_once_by_a_warm_function_for_parts(
+    pipeline: Pipeline, tiktok: EmulatorServer
+) -> None:
+    pipeline.upload(KEY.format("first"), as_file(any_hashes(2 * RANGE_ROWS)))
+    pipeline.run()
+    advertiser_id = pipeline.emulator.advertiser_id
+    tiktok.tell("tokens", {"token": pipeline.emulator.access_token, "state": "revoked"})
+    tiktok.tell("tokens", {"token": "another-token", "state": "active", "advertiser_ids": [advertiser_id]})
+    pipeline.put_credentials("another-token", advertiser_id)
+
+    version = pipeline.upload(KEY.format("second"), as_file(any_hashes(3 * RANGE_ROWS)))
+    pipeline.run()
+
+    assert not pipeline.queue.dead_letters
+    assert status(pipeline, version) == "delivered"
+    assert len(pipeline.calls(UPLOAD)) == 2 + 1 + 3
