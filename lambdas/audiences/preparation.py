@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # A part is what is read again after an interruption, but no unit of sending on the streaming route.
 _STREAMED_PART_BYTES = 8 * 2**20
+_IN_RANGES = " in ranges"
 
 
 class Preparation:
@@ -162,12 +163,14 @@ class Preparation:
         """Read the rows, unless that was done in the same way."""
         target = _target(attempt)
         attempt.reading, suppression = self._readings.new(target, attempt.settings.default_country)
-        fingerprint = attempt.reading.fingerprint
-        if (attempt.delivery.prepared_with, attempt.delivery.suppression) != (fingerprint, suppression):
-            attempt.record(prepared_with=fingerprint, suppression=suppression, check=None, **NOTHING_SENT)
+        in_ranges = self._distribution.takes(attempt.version, target)
+        # What was found in ranges has other parts, and does not say how lines are taken apart.
+        prepared_with = attempt.reading.fingerprint + (_IN_RANGES if in_ranges else "")
+        if (attempt.delivery.prepared_with, attempt.delivery.suppression) != (prepared_with, suppression):
+            attempt.record(prepared_with=prepared_with, suppression=suppression, check=None, **NOTHING_SENT)
         if attempt.delivery.check is not None:
             return
-        if self._distribution.takes(attempt.version, target):
+        if in_ranges:
             check = self._distribution.check(attempt, self._work(attempt, limits), attempt.reading)
         else:
             check = self._read_rows(attempt)
@@ -182,11 +185,12 @@ class Preparation:
 
     def _work(self, attempt: Attempt, limits: Limits | None = None) -> Work:
         delivery = attempt.delivery
+        assert attempt.reading is not None
         return Work(
             attempt.key,
             attempt.version,
             self._advertiser_id,
-            delivery.prepared_with,
+            attempt.reading.fingerprint,
             delivery.suppression,
             delivery.edition,
             attempt.settings.default_country,

@@ -62,3 +62,30 @@ def test_a_new_token_is_taken_up_at_once_by_a_warm_function_for_parts(
     assert not pipeline.queue.dead_letters
     assert status(pipeline, version) == "delivered"
     assert len(pipeline.calls(UPLOAD)) == 2 + 1 + 3
+
+
+@pytest.mark.parametrize(("before", "after"), [(RANGE_BYTES, 2 << 30), (2 << 30, RANGE_BYTES)])
+@pytest.mark.parametrize("format_name", ["email_sha256", "multiple_types"])
+def test_an_object_can_be_replayed_after_what_counts_as_large_has_changed(
+    pipeline: Pipeline, tiktok: EmulatorServer, format_name: str, before: int, after: int
+) -> None:
+    pipeline.change_settings(large_object_bytes=before)
+    hashes = any_hashes(3 * RANGE_ROWS)
+    tiktok.tell("faults", [{"path": "create", "times": 10_000, "kind": "code", "code": 50000}])
+    rows = ["email_sha256,city", *(f"{value},x" for value in hashes)]
+    version = pipeline.upload(f"tiktok/Foodies/{format_name}/large.csv", as_file(rows))
+    pipeline.run()
+    assert [letter.reason for letter in pipeline.queue.dead_letters] == ["create_unsettled"]
+    tiktok.tell("faults", [])
+    pipeline.clock.sleep(13 * 3600)
+
+    pipeline.change_settings(large_object_bytes=after)
+    pipeline.replay()
+    pipeline.run()
+
+    assert not pipeline.queue.dead_letters
+    receipt = pipeline.receipt(version)
+    assert receipt is not None
+    assert receipt["rows"]["sent"] == len(hashes) == sum(part["rows"] for part in receipt["parts"])
+    assert all(part["file_path"] for part in receipt["parts"])
+    assert members(pipeline) == members_digest(hashes)
