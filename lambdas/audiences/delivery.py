@@ -19,13 +19,17 @@ _LINE_NUMBERS = 100  # kept of what TikTok refused
 
 
 class State(StrEnum):
-    """How far a delivery has come, for who looks into the ledger. Only FINISHED is never left again."""
+    """How far a delivery has come, for who looks into the ledger. Only FINISHED is never left again.
+
+    A range of a large object is OUTDATED when rows are to be read in another way than its execution was started for.
+    """
 
     STARTED = "started"
     CHECKED = "checked"
     APPLIED = "applied"
     FINISHED = "finished"
     REJECTED = "rejected"
+    OUTDATED = "outdated"
 
 
 class Status(StrEnum):

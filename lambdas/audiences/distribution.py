@@ -137,7 +137,9 @@ class Distribution:
         ranges = found_ranges(self._ledger, work)
         if ranges and all(map(is_done, ranges)):
             return ranges
-        if status not in (None, ExecutionStatus.SUCCEEDED):
+        # While a release is deployed, the functions may differ in their rules; then this is tried until they agree.
+        is_outdated = status is ExecutionStatus.FAILED and any(each.state is State.OUTDATED for each in ranges)
+        if status not in (None, ExecutionStatus.SUCCEEDED) and not is_outdated:
             # A replay starts another.
             attempt.record(run=attempt.delivery.run + 1)
             raise _failure(ranges, status)
@@ -211,7 +213,8 @@ def _under_way() -> UnderWay:
 
 def _failure(ranges: Sequence[Delivery], status: ExecutionStatus | None) -> InvalidInput | PreparationFailed:
     refused = next((each for each in ranges if each.state is State.REJECTED), None)
-    if refused is not None:
+    # Of an execution that was stopped, or ran out of time, it may be an earlier one's.
+    if refused is not None and status is ExecutionStatus.FAILED:
         reason, _, text = refused.last_error.partition(": ")
         return InvalidInput(text, reason=reason)
     number, error = next(
@@ -219,7 +222,9 @@ def _failure(ranges: Sequence[Delivery], status: ExecutionStatus | None) -> Inva
         (0, ""),
     )
     done = sum(each.check is not None and not each.missing_parts() for each in ranges)
-    what = f"range {number}: {error}" if error else f"its execution ended as {status}"
+    what = "" if status is ExecutionStatus.FAILED and error else f"its execution ended as {status}"
+    if error:
+        what += f"{'; the last error was of ' if what else ''}range {number}: {error}"
     return PreparationFailed(
         f"The object could not be prepared ({what}). {done} of {len(ranges)} ranges are uploaded; a replay does only "
         "what is missing. Nothing was applied."

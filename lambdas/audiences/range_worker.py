@@ -86,8 +86,7 @@ class RangeWorker:
     def _attempt(self, range_: ByteRange) -> Iterator[Attempt]:
         work = self._work
         reading, suppression = self._readings.new(self._target, work.country)
-        if (reading.fingerprint, suppression) != (work.prepared_with, work.suppression):
-            raise PreparationFailed("The suppression list or the deployment has changed; the object is prepared anew.")
+        is_outdated = (reading.fingerprint, suppression) != (work.prepared_with, work.suppression)
         key = range_key(work, range_.number)
         with held(self._ledger, key, owner=self._owner, seconds=self._seconds_left()) as document:
             attempt = Attempt(
@@ -100,6 +99,10 @@ class RangeWorker:
                 target=self._target,
                 reading=reading,
             )
+            if is_outdated:
+                changed = PreparationFailed("The suppression list or the deployment has changed.")
+                attempt.note(changed, state=State.OUTDATED)
+                raise changed
             try:
                 yield attempt
             except RejectedError as error:

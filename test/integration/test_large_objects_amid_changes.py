@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import pytest
 
+from lambdas.audiences import part_handler
+from lambdas.settings import PartSettings
+from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
 from test.integration.test_large_objects import KEY, RANGE_BYTES, RANGE_ROWS, UPLOAD, members, status
 from test.support.builders import any_hashes, as_file, members_digest
@@ -89,3 +93,50 @@ def test_an_object_can_be_replayed_after_what_counts_as_large_has_changed(
     assert receipt["rows"]["sent"] == len(hashes) == sum(part["rows"] for part in receipt["parts"])
     assert all(part["file_path"] for part in receipt["parts"])
     assert members(pipeline) == members_digest(hashes)
+
+
+def deploy_parts(pipeline: Pipeline, **changes: object) -> None:
+    """Only the function for parts is deployed yet: CloudFormation updates it before the one that depends on it."""
+    shared = {each.name: getattr(pipeline.settings, each.name) for each in fields(PartSettings)}
+    clients = {"s3": pipeline.s3, "dynamodb": pipeline.dynamodb, "events": pipeline.bus}
+    clients["secretsmanager"] = pipeline.secrets
+    pipeline.part_function = part_handler.compose(
+        PartSettings(**{**shared, **changes}),
+        HttpTransport(pipeline.settings.tiktok_api_url),
+        clock=pipeline.clock,
+        aws_client=clients.__getitem__,
+    )
+
+
+def test_a_deployment_of_other_rules_in_the_middle_is_no_dead_letter(pipeline: Pipeline) -> None:
+    hashes = any_hashes(3 * RANGE_ROWS)
+    version = pipeline.upload(KEY.format("large"), as_file(hashes))
+    deliver(pipeline, 1)
+    deploy_parts(pipeline, default_country="DE")
+    for _ in range(3):
+        pipeline.state_machine.run()
+        deliver(pipeline, 1)
+    pipeline.change_settings(default_country="DE")
+
+    pipeline.run()
+
+    assert not pipeline.queue.dead_letters
+    assert status(pipeline, version) == "delivered"
+    assert members(pipeline) == members_digest(hashes)
+    assert len(pipeline.calls(UPLOAD)) == 3
+
+
+def test_what_tiktok_refused_in_an_earlier_execution_is_not_told_of_one_that_was_stopped(
+    pipeline: Pipeline, tiktok: EmulatorServer
+) -> None:
+    tiktok.tell("faults", [{"path": "upload", "times": 10_000, "kind": "code", "code": 40002}])
+    pipeline.upload(KEY.format("large"), as_file(any_hashes(3 * RANGE_ROWS)))
+    pipeline.run()
+    assert [letter.reason for letter in pipeline.queue.dead_letters] == ["tiktok_rejected"]
+
+    pipeline.replay()
+    deliver(pipeline, 1)
+    list(pipeline.state_machine.executions.values())[-1].status = "ABORTED"
+    deliver(pipeline, 1)
+
+    assert [letter.reason for letter in pipeline.queue.dead_letters] == ["preparation_failed"]
