@@ -218,6 +218,10 @@ class Route(Protocol):
         """Carry out the entry's change; returns the request id."""
         ...
 
+    def complete(self, name: str, audience_id: str, entry: Entry, /) -> str:
+        """Carry out what ``create`` left of the entry's change, right after it; returns the request id."""
+        ...
+
     def delete(self, audience_id: str, /) -> str:
         """Delete an audience; returns the request id."""
         ...

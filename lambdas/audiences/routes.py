@@ -100,12 +100,23 @@ class FileRoute:
         if not entry.file_paths and entry.change is not Change.REPLACE:
             return ""  # everybody in it is suppressed by now
         self._widen(audience_id)
-        first, rest = entry.file_paths[:_MOST_FILES_A_CALL], entry.file_paths[_MOST_FILES_A_CALL:]
+        first = entry.file_paths[:_MOST_FILES_A_CALL]
         request_id = self._api.update(audience_id, action=Action(entry.change), file_paths=first)
         further = Action.APPEND if entry.change is Change.REPLACE else Action(entry.change)
-        for start in range(0, len(rest), _MOST_FILES_A_CALL):
-            files = rest[start : start + _MOST_FILES_A_CALL]
-            request_id = self._api.update(audience_id, action=further, file_paths=files)
+        return self._apply_rest(audience_id, entry, further) or request_id
+
+    def complete(self, _name: str, audience_id: str, entry: Entry) -> str:
+        """Apply the files that ``create`` left, and no others: an audience takes so many (section 3.4).
+
+        Returns the last request id. Raises ConnectorError.
+        """
+        return self._apply_rest(audience_id, entry, Action.APPEND)
+
+    def _apply_rest(self, audience_id: str, entry: Entry, action: Action) -> str:
+        request_id = ""
+        for start in range(_MOST_FILES_A_CALL, len(entry.file_paths), _MOST_FILES_A_CALL):
+            files = entry.file_paths[start : start + _MOST_FILES_A_CALL]
+            request_id = self._api.update(audience_id, action=action, file_paths=files)
         return request_id
 
     def delete(self, audience_id: str) -> str:
@@ -186,6 +197,10 @@ class StreamingRoute:
         with self._preparation.repeating(entry, self._attempt, name) as repeated:
             return self._streamer.send_rows(repeated, name, audience_id, entry.plan, action)
 
+    def complete(self, name: str, audience_id: str, entry: Entry) -> str:
+        """Stream all of the entry's rows; returns the last request id. Raises ConnectorError."""
+        return self.carry_out(name, audience_id, entry)
+
 
 class Routes:
     """Both routes: an audience that was deleted and made anew may have changes of either in its history."""
@@ -217,6 +232,10 @@ class Routes:
     def carry_out(self, name: str, audience_id: str, entry: Entry) -> str:
         """Carry out the entry's change; returns the request id. Raises ConnectorError."""
         return self._of(entry).carry_out(name, audience_id, entry)
+
+    def complete(self, name: str, audience_id: str, entry: Entry) -> str:
+        """Carry out what ``create`` left of the entry's change; returns the request id. Raises ConnectorError."""
+        return self._of(entry).complete(name, audience_id, entry)
 
     def delete(self, audience_id: str) -> str:
         """Delete an audience of any kind; returns the request id. Raises ConnectorError."""
