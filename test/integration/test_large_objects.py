@@ -170,6 +170,17 @@ def test_plain_personal_data_in_the_last_range_keeps_all_of_them_here(pipeline: 
     assert not pipeline.calls(UPLOAD)
 
 
+@pytest.mark.parametrize("large_object_bytes", [RANGE_BYTES, 2 << 30])
+def test_a_binary_file_is_not_taken_for_plain_personal_data(pipeline: Pipeline, large_object_bytes: int) -> None:
+    pipeline.change_settings(large_object_bytes=large_object_bytes)
+    pipeline.upload(KEY.format("parquet"), b"PAR1\x15\x04" + b"\x00\xff\x01a@b\xfe\n" * 2000)
+
+    pipeline.run()
+
+    assert [letter.reason for letter in pipeline.queue.dead_letters] == ["no_valid_rows"]
+    assert not pipeline.state_machine.executions
+
+
 def test_a_file_without_a_header_where_one_is_due_is_refused_before_anything_is_started(pipeline: Pipeline) -> None:
     rows = [f"{value},{value}" for value in any_hashes(300)]
     pipeline.upload("tiktok/Foodies/multiple_types/large.csv", as_file(rows))

@@ -37,6 +37,11 @@ _MOST_STEPS = 11  # up to 1,024 lines at once
 _SAMPLE_BYTES = 1 << 12
 
 
+def is_binary(head: bytes) -> bool:
+    """Whether a file that begins so is of a well-known binary kind, and has no row that could be sent."""
+    return head.startswith(_BINARY)
+
+
 class HashLineCleaner:
     """Turns blocks into what is sent: lower-case hex, one a line, LF, no header. Keeps the tally.
 
@@ -65,7 +70,7 @@ class HashLineCleaner:
         Of a block that is clean as it is, the very same object.
         """
         if self._at_start:
-            self._is_binary = block.startswith(_BINARY)
+            self._is_binary = is_binary(block)
             block = block.removeprefix(BOM)
             self._at_start = False
         rows = len(block) // (self._digits + 1)

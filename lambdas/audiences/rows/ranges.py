@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from lambdas.audiences.rows.blocks import LONGEST_LINE
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_range
 from lambdas.audiences.rows.columns import Columns
+from lambdas.audiences.rows.hash_lines import is_binary
 from lambdas.audiences.rows.reading import Reading
 from lambdas.audiences.rows.tally import Tally
+from lambdas.tiktok.errors import InvalidInput
 
 # What one function checks within its time also where every row is looked at field by field.
 _LARGEST_RANGE = 256 * 2**20
@@ -34,9 +36,16 @@ def range_bytes(head: bytes, columns: Columns | None, reading: Reading, part_byt
     """How long ranges should be, so that each makes one part; judged by the ``head`` of the file.
 
     A line that is one hash never gets longer; a raw identifier becomes a hash, and of many columns only some are sent.
-    Raises InvalidInput as ``check_file``.
+    Raises InvalidInput as ``check_file``; ``no_valid_rows`` for a binary file, as what follows its head cannot be told
+    from text, nor its @ signs from addresses.
     """
     if columns is None:
+        if is_binary(head):
+            raise InvalidInput(
+                "The file begins like a binary one (an archive, a workbook, Parquet, Avro): one identifier per line is "
+                "expected, as text. Nothing was sent.",
+                reason="no_valid_rows",
+            )
         return part_bytes
     lines = head[: head.rfind(b"\n") + 1]
     check = check_range([lines], 0, columns, reading)
