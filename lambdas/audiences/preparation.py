@@ -19,7 +19,7 @@ from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file
 from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.objects import ObjectVersion
-from lambdas.tiktok.errors import InvalidInput
+from lambdas.tiktok.errors import InvalidInput, PreparationFailed
 from lambdas.tiktok.models import CalculateType
 
 if TYPE_CHECKING:
@@ -151,6 +151,11 @@ class Preparation:
                     f"The newer file {entry.version.key} (version {entry.version.version_id}) would have to be applied "
                     f"again after this one, but cannot be: {error}",
                     reason="repeat_impossible",
+                ) from None
+            except PreparationFailed as error:
+                raise PreparationFailed(
+                    f"The newer file {entry.version.key} (version {entry.version.version_id}) has to be applied again "
+                    f"after this one. {error}"
                 ) from None
 
     @contextmanager

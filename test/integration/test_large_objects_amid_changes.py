@@ -140,3 +140,23 @@ def test_what_tiktok_refused_in_an_earlier_execution_is_not_told_of_one_that_was
     deliver(pipeline, 1)
 
     assert [letter.reason for letter in pipeline.queue.dead_letters] == ["preparation_failed"]
+
+
+def test_a_late_file_that_cannot_be_followed_by_a_large_one_names_that(
+    pipeline: Pipeline, tiktok: EmulatorServer
+) -> None:
+    removed = any_hashes(3 * RANGE_ROWS)
+    pipeline.upload(KEY.format("base"), as_file(any_hashes(2 * RANGE_ROWS) + removed), second=1)
+    pipeline.run()
+    pipeline.upload(KEY.format("remove/large"), as_file(removed), second=9)
+    pipeline.run()
+    pipeline.clock.sleep(13 * 3600)
+    passes = {"path": "upload", "kind": "slow", "seconds": 0}
+    tiktok.tell("faults", [passes, {"path": "upload", "times": 10_000, "kind": "code", "code": 50000}])
+    pipeline.upload(KEY.format("late"), as_file(removed[:10]), second=5)
+
+    pipeline.run()
+
+    [letter] = pipeline.queue.dead_letters
+    assert letter.reason == "preparation_failed"
+    assert "The newer file tiktok/Foodies/email_sha256/remove/large.csv" in letter.detail
