@@ -137,8 +137,8 @@ LARGEST_LARGE_OBJECT_BYTES = 4 * 2**30
 MOST_THREADS = 10
 
 ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
-WATCH_HANDLER = "lambdas.audiences.watch_handler.handle"
-PART_HANDLER = "lambdas.audiences.part_handler.handle"
+WATCH_HANDLER = "lambdas.audiences.watch.handler.handle"
+PART_HANDLER = "lambdas.audiences.large_objects.handler.handle"
 
 
 class Step(StrEnum):

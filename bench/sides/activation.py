@@ -17,7 +17,7 @@ from botocore.config import Config
 
 from bench.measuring import report
 from lambdas.audiences.composition import AdvertiserApi
-from lambdas.audiences.distribution import Distribution
+from lambdas.audiences.large_objects.distribution import Distribution
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clock import SystemClock
 from lambdas.aws.object_store import S3ObjectStore

@@ -13,8 +13,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
-from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
+from lambdas.audiences.large_objects.distribution import Distribution
 from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clients import new_client

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.audience_settings import AudienceSettings, parse, settings_key
 from lambdas.audiences.delivery import NOTHING_SENT, Delivery, State
-from lambdas.audiences.distribution import Distribution, Limits, Work
 from lambdas.audiences.domain import Target, parse_key, refusal
 from lambdas.audiences.formats import Route
 from lambdas.audiences.history import Change, Entry
+from lambdas.audiences.large_objects.distribution import Distribution, Limits, Work
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file
 from lambdas.audiences.uploader import Uploader

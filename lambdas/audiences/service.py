@@ -18,8 +18,8 @@ from lambdas.audiences.audience_settings import is_settings_key
 from lambdas.audiences.audience_writer import AudienceWriter
 from lambdas.audiences.confirmation import Confirmation
 from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt, timestamp
-from lambdas.audiences.distribution import Distribution
 from lambdas.audiences.domain import Target, parse_object
+from lambdas.audiences.large_objects.distribution import Distribution
 from lambdas.audiences.preparation import Preparation, load_settings
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.reading import RowRules

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import part_handler
+from lambdas.audiences.large_objects import handler
 from lambdas.audiences.uploader import FILE_LIFETIME_SECONDS
 from lambdas.contracts import PART_FAILED, PART_POSTPONED, PART_REFUSED, Env, Step
 from test.infrastructure.synthesis import Template, attribute, ref, walk
@@ -57,6 +57,8 @@ def test_each_range_of_the_plan_is_given_to_one_function(template: Template, sta
     assert each["ToleratedFailurePercentage"] == 0
     (task,) = each["ItemProcessor"]["States"].values()
     assert json.loads(task["Parameters"]["FunctionName"]) == attribute(template.parts)
+    # Together they must stay below what a state may hand on.
+    assert task["ResultSelector"] == {"status.$": "$.StatusCode"}
 
 
 def test_as_many_functions_work_at_once_as_were_chosen_and_share_their_part_of_the_rate(
@@ -98,7 +100,7 @@ def test_a_machine_with_the_fewest_attempts_and_the_longest_delay_is_valid(
 
 
 def test_the_names_of_the_failures_are_those_that_the_function_raises() -> None:
-    raised = {part_handler.PartRefused, part_handler.PartPostponed, part_handler.PartFailed}
+    raised = {handler.PartRefused, handler.PartPostponed, handler.PartFailed}
     assert {error.__name__ for error in raised} == {PART_REFUSED, PART_POSTPONED, PART_FAILED}
 
 

@@ -380,3 +380,19 @@ def test_a_kill_before_any_call_changes_nothing_in_the_end(
         if not wire.dead:
             return
     raise AssertionError("there are more moments than this test tried")
+
+
+def test_a_plan_that_has_expired_is_written_again_for_a_replay(pipeline: Pipeline, tiktok: EmulatorServer) -> None:
+    hashes = any_hashes(3 * RANGE_ROWS)
+    fail_one_upload_for_good(pipeline, tiktok, hashes)
+    version = pipeline.upload(KEY.format("large"), as_file(hashes))
+    pipeline.run()
+    tiktok.tell("faults", [])
+    [plan] = pipeline.s3.list_objects_v2(Bucket=BUCKET, Prefix=PLANS_PREFIX)["Contents"]
+    pipeline.s3.delete_object(Bucket=BUCKET, Key=plan["Key"])
+
+    pipeline.replay()
+    pipeline.run()
+
+    assert status(pipeline, version) == "delivered"
+    assert members(pipeline) == members_digest(hashes)

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import pytest
 
-from lambdas.audiences import part_handler
+from lambdas.audiences.large_objects import handler as part_handler
 from lambdas.settings import PartSettings
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from lambdas.audiences import watcher
+from lambdas.audiences.watch import service
 from lambdas.contracts import METRIC_NAMESPACE
 from lambdas.tiktok.errors import ConnectorError, CredentialsNotSet, RetryableError, UnexpectedError
 from local.emulator.audiences import Audience
@@ -276,7 +276,7 @@ def test_two_looks_at_once_tell_everything_once(watching: Watching, monkeypatch:
     look_each_hour(watching, 1)
     watching.wait(80)
     # The second one begins and ends between the first one's look and what it makes of it.
-    judge = watcher._judge
+    judge = service._judge
     nested: list[bool] = []
 
     def interrupted(*given: Any) -> Any:
@@ -285,7 +285,7 @@ def test_two_looks_at_once_tell_everything_once(watching: Watching, monkeypatch:
             watching.look()
         return judge(*given)
 
-    monkeypatch.setattr(watcher, "_judge", interrupted)
+    monkeypatch.setattr(service, "_judge", interrupted)
     watching.look()
 
     assert nested
@@ -480,7 +480,7 @@ def test_a_defect_fails_the_invocation_without_printing_what_it_was_about(
         raise ValueError(f"cannot handle {PEOPLE[0]}")
 
     upload(watching, PEOPLE)
-    monkeypatch.setattr(watcher, "seen", defective)
+    monkeypatch.setattr(service, "seen", defective)
 
     with pytest.raises(UnexpectedError) as raised:
         watching.look()

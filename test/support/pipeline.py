@@ -15,8 +15,9 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from lambdas.audiences import handler, part_handler
+from lambdas.audiences import handler
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
+from lambdas.audiences.large_objects import handler as part_handler
 from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.aws.queue_consumer import RecordFailedError
 from lambdas.contracts import CALCULATE_TYPES, CONFIRMED_ATTRIBUTE

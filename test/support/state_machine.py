@@ -12,7 +12,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lambdas.audiences.part_handler import PartFailed, PartPostponed, PartRefused
+from lambdas.audiences.large_objects.handler import PartFailed, PartPostponed, PartRefused
 from lambdas.contracts import Step
 from test.support.clocks import FakeClock
 from test.support.crashes import Killed

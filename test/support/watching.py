@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import watch_handler
+from lambdas.audiences.watch import handler
 from lambdas.settings import WatchSettings
 from lambdas.tiktok.transport import HttpTransport
 from test.support.crashes import Tripwire, WiredClient, WiredTransport
@@ -49,7 +49,7 @@ class Watching:
         context: Any = Context(self.pipeline.clock, 100_000 + self.looks, seconds)
         self.application(wire or Tripwire()).look(context)
 
-    def application(self, wire: Tripwire) -> watch_handler.Application:
+    def application(self, wire: Tripwire) -> handler.Application:
         """The function after a cold start."""
         pipeline = self.pipeline
         clients: dict[Any, Any] = {
@@ -58,7 +58,7 @@ class Watching:
             "s3": pipeline.s3,
             "secretsmanager": pipeline.secrets,
         }
-        return watch_handler.compose(
+        return handler.compose(
             self.settings,
             WiredTransport(HttpTransport(pipeline.emulator.url), wire),
             clock=pipeline.clock,

@@ -230,7 +230,9 @@ rows = st.one_of(
     st.sampled_from([b"", b"jane@example.com", b"+442071838750", b"email", b"\xef\xbb\xbf", b"x" * 1024, b"y" * 3000]),
     st.integers(1000, 1030).map(lambda length: b" " * length + ONE.encode()),
 )
-files = st.lists(rows, max_size=30).map(b"\n".join)
+# What begins like a compressed file is refused before a row is read.
+COMPRESSED = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd")
+files = st.lists(rows, max_size=30).map(b"\n".join).filter(lambda content: not content.startswith(COMPRESSED))
 
 
 @given(files, st.integers(1, 4000), st.integers(1, 4000))

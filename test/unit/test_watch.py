@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambdas.audiences.history import Change, Entry, History
-from lambdas.audiences.watch import (
+from lambdas.audiences.watch.domain import (
     FILED_LINES,
     KEPT_LINES,
     Known,

@@ -8,6 +8,7 @@ a range is written down, and not done again by another execution for the same wo
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -165,7 +166,7 @@ class Distribution:
             self._executions.start(name, document)
 
     def _plan(self, attempt: Attempt, work: Work, reading: Reading) -> dict[str, Any] | None:
-        """Cut the object, unless that was done; returns how its lines are taken apart."""
+        """Cut the object, unless that was done, and write down where; returns how its lines are taken apart."""
         with held(self._ledger, work.id, owner=attempt.owner, seconds=attempt.seconds_left()) as plan:
             if not plan:
                 with self._objects.read(work.version, (0, min(HEAD_BYTES, work.version.size))) as chunks:
@@ -176,27 +177,33 @@ class Distribution:
                     range_bytes(head, layout, reading, self._part_bytes),
                     lambda start, end: self._objects.read(work.version, (start, end)),
                 )
-                self._objects.write_json(_plan_key(work), [asdict(each) for each in ranges])
-                plan = {"ranges": len(ranges), "columns": asdict(layout) if layout else None}
+                plan = {"ends": [each.end for each in ranges], "columns": asdict(layout) if layout else None}
                 self._ledger.save(work.id, plan, owner=attempt.owner)
+            # For each execution: a version that was replaced is kept for longer than an object of that age.
+            self._objects.write_json(_plan_key(work), [asdict(each) for each in _planned(plan)])
         columns: dict[str, Any] | None = plan["columns"]
         return columns
 
 
 def found_ranges(ledger: Ledger, work: Work) -> list[Delivery]:
     """What was done for each range of a work, in their order; none before it is planned. Raises ConnectorError."""
-    count = ledger.read(work.id).get("ranges", 0)
-    return [Delivery.from_document(ledger.read(range_key(work, number))) for number in range(1, count + 1)]
+    ranges = _planned(ledger.read(work.id))
+    return [Delivery.from_document(ledger.read(range_key(work, each))) for each in ranges]
 
 
-def range_key(work: Work, number: int) -> str:
+def range_key(work: Work, range_: ByteRange) -> str:
     """Where the ledger keeps what was done for a range."""
-    return f"{work.id}/{number}"
+    return f"{work.id}/{range_.start}-{range_.end}"
 
 
 def as_range(document: Mapping[str, Any]) -> ByteRange:
     """An item of the plan."""
     return ByteRange(int(document["number"]), int(document["start"]), int(document["end"]))
+
+
+def _planned(plan: Mapping[str, Any]) -> list[ByteRange]:
+    ends: list[int] = plan.get("ends", [])
+    return [ByteRange(number, start, end) for number, (start, end) in enumerate(itertools.pairwise([0, *ends]), 1)]
 
 
 def _plan_key(work: Work) -> str:

@@ -14,7 +14,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.composition import PowertoolsObserver, Surroundings, as_unexpected
-from lambdas.audiences.watcher import Watcher
+from lambdas.audiences.watch.service import Watcher
 from lambdas.aws.clients import new_client
 from lambdas.aws.queue_consumer import metrics_of
 from lambdas.aws.status_files import S3StatusFiles

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import Attempt, held
 from lambdas.audiences.delivery import Delivery, State
-from lambdas.audiences.distribution import Work, found_ranges, range_key
 from lambdas.audiences.domain import parse_key, refusal
+from lambdas.audiences.large_objects.distribution import Work, found_ranges, range_key
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.check import check_range
 from lambdas.audiences.rows.columns import Columns
@@ -87,7 +87,7 @@ class RangeWorker:
         work = self._work
         reading, suppression = self._readings.new(self._target, work.country)
         is_outdated = (reading.fingerprint, suppression) != (work.prepared_with, work.suppression)
-        key = range_key(work, range_.number)
+        key = range_key(work, range_)
         with held(self._ledger, key, owner=self._owner, seconds=self._seconds_left()) as document:
             attempt = Attempt(
                 self._ledger,

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from lambdas.audiences.attempt import held
-from lambdas.audiences.watch import (
+from lambdas.audiences.watch.domain import (
     Condition,
     Known,
     Line,

@@ -11,8 +11,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
-from lambdas.audiences.distribution import Work, as_range
-from lambdas.audiences.range_worker import RangeWorker
+from lambdas.audiences.large_objects.distribution import Work, as_range
+from lambdas.audiences.large_objects.range_worker import RangeWorker
 from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.columns import Columns
 from lambdas.audiences.uploader import Uploader
