@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.metrics import MetricUnit
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
@@ -20,7 +19,8 @@ from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rule
 from lambdas.aws.clients import new_client
 from lambdas.aws.executions import StepFunctionsExecutions
 from lambdas.aws.notifications import parse_notification
-from lambdas.aws.queue_consumer import QueueConsumer, is_confirmed
+from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError, is_confirmed
+from lambdas.aws.records import Record
 from lambdas.contracts import Metric
 from lambdas.observability import logger, metrics
 from lambdas.settings import ActivationSettings
@@ -53,10 +53,10 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     activation = application.new_activation()
 
     failed = []
-    for record in map(SQSRecord, event["Records"]):
+    for record in map(Record.from_event, event["Records"]):
         try:
             application.process(record, context, activation)
-        except Exception:  # noqa: BLE001 - one message must not fail the others; what happened was logged and counted
+        except RecordFailedError:
             failed.append({"itemIdentifier": record.message_id})
     return {"batchItemFailures": failed}
 
@@ -69,7 +69,7 @@ class Application:
     consumer: QueueConsumer
     new_activation: Callable[[], Activation]
 
-    def process(self, record: SQSRecord, context: LambdaContext, activation: Activation) -> None:
+    def process(self, record: Record, context: LambdaContext, activation: Activation) -> None:
         """Process one message. Raises RecordFailedError when it is to be tried again."""
 
         def seconds_left() -> float:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
-
 from lambdas.aws.failures import aws_failures
+from lambdas.aws.records import Record
 from lambdas.contracts import CONFIRMED_ATTRIBUTE, DETAIL_ATTRIBUTE, REASON_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     ConnectorError,
@@ -82,7 +81,7 @@ class QueueConsumer:
         self._observer = observer
         self._now = now
 
-    def consume(self, record: SQSRecord, process: Callable[[], None], *, last_words: Callable[[], str]) -> None:
+    def consume(self, record: Record, process: Callable[[], None], *, last_words: Callable[[], str]) -> None:
         """Process one record; returning means that it may be deleted. ``last_words`` tells an earlier attempt's error.
 
         Raises:
@@ -95,7 +94,7 @@ class QueueConsumer:
             self._observer.warn("the message stays where it is", reason=error.reason, detail=str(error))
             raise RecordFailedError(error.reason) from None
 
-    def _process_or_route(self, record: SQSRecord, process: Callable[[], None], last_words: Callable[[], str]) -> None:
+    def _process_or_route(self, record: Record, process: Callable[[], None], last_words: Callable[[], str]) -> None:
         try:
             if _attempts(record) > self._max_receive_count:
                 self._bury_interrupted(record, last_words)
@@ -112,11 +111,11 @@ class QueueConsumer:
             self._count_cause(error)
             self._try_again(record, error)
 
-    def hold(self, record: SQSRecord, seconds: float) -> None:
+    def hold(self, record: Record, seconds: float) -> None:
         """Hide a record for as long as this function may work on it; the queue's own time-out is six times that."""
         self._hide(record, seconds)
 
-    def _postpone(self, record: SQSRecord, error: NotReady) -> None:
+    def _postpone(self, record: Record, error: NotReady) -> None:
         """Put a copy behind a delay: unlike a message that comes back, it does not use up an attempt.
 
         The copy carries the attempts that did fail; for what it waits and since when, so that nothing waits for ever;
@@ -149,11 +148,11 @@ class QueueConsumer:
         self._observer.count(Metric.OBJECTS_POSTPONED)
         self._observer.warn("postponed", reason=error.reason, detail=str(error), delay_seconds=delay)
 
-    def _give_up(self, record: SQSRecord, error: ConnectorError) -> None:
+    def _give_up(self, record: Record, error: ConnectorError) -> None:
         self._bury(record, error.reason, str(error))
         self._observer.count(Metric.OBJECTS_EXHAUSTED)
 
-    def _try_again(self, record: SQSRecord, error: RetryableError | FatalError) -> None:
+    def _try_again(self, record: Record, error: RetryableError | FatalError) -> None:
         attempts = _attempts(record)
         if attempts >= self._max_receive_count:
             self._give_up(record, error)
@@ -168,7 +167,7 @@ class QueueConsumer:
         )
         raise RecordFailedError(error.reason)
 
-    def _bury_interrupted(self, record: SQSRecord, last_words: Callable[[], str]) -> None:
+    def _bury_interrupted(self, record: Record, last_words: Callable[[], str]) -> None:
         try:
             said = last_words()
         except NotReady:
@@ -182,7 +181,7 @@ class QueueConsumer:
         )
         self._observer.count(Metric.OBJECTS_EXHAUSTED)
 
-    def _bury(self, record: SQSRecord, reason: str, detail: str) -> None:
+    def _bury(self, record: Record, reason: str, detail: str) -> None:
         """Put a copy into the dead-letter queue. It is not confirmed any more: the next replay is another decision."""
         with aws_failures("sending to the dead-letter queue"):
             self._client.send_message(
@@ -196,7 +195,7 @@ class QueueConsumer:
         self._observer.count(Metric.OBJECTS_GIVEN_UP)
         self._observer.warn("moved to the dead-letter queue", reason=reason, detail=detail)
 
-    def _hide(self, record: SQSRecord, seconds: float) -> None:
+    def _hide(self, record: Record, seconds: float) -> None:
         with aws_failures("hiding a message"):
             self._client.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=math.ceil(seconds)
@@ -226,17 +225,17 @@ def _fit_for_sqs(text: str) -> str:
     return re.sub(_NOT_IN_SQS, "\ufffd", text)
 
 
-def is_confirmed(record: SQSRecord) -> bool:
+def is_confirmed(record: Record) -> bool:
     """Whether somebody has confirmed what the message asks for, by a replay."""
     return _attribute(record, CONFIRMED_ATTRIBUTE) == _YES
 
 
-def _attempts(record: SQSRecord) -> int:
+def _attempts(record: Record) -> int:
     """Which attempt this is: those of the message, and those of the messages that it is a copy of."""
-    return int(record.attributes.approximate_receive_count) + int(_number(record, _FAILED_ATTEMPTS) or 0)
+    return record.receives + int(_number(record, _FAILED_ATTEMPTS) or 0)
 
 
-def _number(record: SQSRecord, name: str) -> float | None:
+def _number(record: Record, name: str) -> float | None:
     try:
         number = float(_attribute(record, name))
     except ValueError:
@@ -244,5 +243,5 @@ def _number(record: SQSRecord, name: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _attribute(record: SQSRecord, name: str) -> str:
-    return (record.raw_event.get("messageAttributes") or {}).get(name, {}).get("stringValue") or ""
+def _attribute(record: Record, name: str) -> str:
+    return record.attributes.get(name, "")

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from lambdas.audiences import handler
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
 from lambdas.audiences.large_objects import handler as part_handler
 from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.aws.queue_consumer import RecordFailedError
+from lambdas.aws.records import Record
 from lambdas.contracts import CALCULATE_TYPES, CONFIRMED_ATTRIBUTE
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.objects import ObjectVersion
@@ -292,7 +292,7 @@ class Pipeline:
         """One invocation for one message. A killed function leaves it hidden for as long as it was held."""
         message.receives += 1
         message.visible_at = self.clock.now() + 6 * self.function_seconds
-        record = SQSRecord(message.as_record())
+        record = Record.from_event(message.as_record())
         self.invocations += 1
         context: Any = Context(self.clock, self.invocations, self.function_seconds)
         try:

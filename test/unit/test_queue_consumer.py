@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from botocore.exceptions import ClientError
 
 from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError, is_confirmed
+from lambdas.aws.records import Record
 from lambdas.contracts import CONFIRMED_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     CreateUnsettled,
@@ -51,9 +51,10 @@ class FakeObserver:
         self.warned.append({"text": text, **fields})
 
 
-def any_record(body: str, receives: int, attributes: dict[str, str]) -> SQSRecord:
-    return SQSRecord(
+def any_record(body: str, receives: int, attributes: dict[str, str]) -> Record:
+    return Record.from_event(
         {
+            "messageId": "message",
             "receiptHandle": "handle",
             "body": body,
             "attributes": {

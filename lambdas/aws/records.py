@@ -1,0 +1,34 @@
+"""Records of SQS, as Lambda hands them to a function (AWS Lambda Developer Guide, "Using Lambda with Amazon SQS").
+
+Powertools has a class for these, beside those for every other source of events, all of which it imports: that alone
+took a twentieth of the cold start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Record:
+    """One message. ``receives`` counts from 1; ``attributes`` are those that its sender gave it, as texts."""
+
+    message_id: str
+    receipt_handle: str
+    body: str
+    receives: int
+    attributes: Mapping[str, str]
+
+    @classmethod
+    def from_event(cls, record: Mapping[str, Any]) -> Self:
+        """From an entry of the event's ``Records``."""
+        given = record.get("messageAttributes") or {}
+        return cls(
+            record["messageId"],
+            record["receiptHandle"],
+            record["body"],
+            int(record["attributes"]["ApproximateReceiveCount"]),
+            {name: value.get("stringValue") or "" for name, value in given.items()},
+        )
