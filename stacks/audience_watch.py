@@ -65,12 +65,9 @@ class AudienceWatch(Construct):
             memory_size_mib=_MEMORY_SIZE_MIB,
             key=foundation.key,
             environment={
-                Env.BUCKET.value: foundation.bucket.bucket_name,
-                Env.LEDGER_TABLE.value: foundation.ledger.table_name,
-                Env.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
-                Env.SECRET_ID.value: foundation.secret_arn,
-                Env.TIKTOK_API_URL.value: tiktok_api_url,
-                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.watch_interval_seconds:.12g}",
+                **foundation.environment(
+                    settings, tiktok_api_url=tiktok_api_url, interval_seconds=settings.watch_interval_seconds
+                ),
                 Env.EXPIRY_WARNING_DAYS.value: str(settings.expiry_warning_days),
             },
         )

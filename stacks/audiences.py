@@ -53,12 +53,7 @@ class AudiencesPipeline(Construct):
             prefixes=(AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX),
             queue=self.queue,
         )
-        shared = {
-            Env.BUCKET.value: foundation.bucket.bucket_name,
-            Env.LEDGER_TABLE.value: foundation.ledger.table_name,
-            Env.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
-            Env.SECRET_ID.value: foundation.secret_arn,
-            Env.TIKTOK_API_URL.value: tiktok_api_url,
+        of_rows = {
             Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",
             Env.ALLOW_RAW_IDENTIFIERS.value: _switch(settings.allow_raw_identifiers),
             Env.DEFAULT_COUNTRY.value: settings.default_country,
@@ -72,8 +67,10 @@ class AudiencesPipeline(Construct):
             foundation=foundation,
             code=code,
             environment={
-                **shared,
-                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.part_interval_seconds:.12g}",
+                **foundation.environment(
+                    settings, tiktok_api_url=tiktok_api_url, interval_seconds=settings.part_interval_seconds
+                ),
+                **of_rows,
             },
         )
         self.activation = ConnectorFunction(
@@ -86,8 +83,10 @@ class AudiencesPipeline(Construct):
             memory_size_mib=_MEMORY_SIZE_MIB,
             key=foundation.key,
             environment={
-                **shared,
-                Env.REQUEST_INTERVAL_SECONDS.value: f"{settings.delivery_interval_seconds:.12g}",
+                **foundation.environment(
+                    settings, tiktok_api_url=tiktok_api_url, interval_seconds=settings.delivery_interval_seconds
+                ),
+                **of_rows,
                 Env.QUEUE_URL.value: self.queue.queue.queue_url,
                 Env.DEAD_LETTER_QUEUE_URL.value: self.queue.dead_letters.queue_url,
                 Env.SUPPORTED_CALCULATE_TYPES.value: ",".join(settings.supported_calculate_types),

@@ -24,6 +24,7 @@ from stacks.foundation import Foundation
 from stacks.large_objects import LargeObjects
 from stacks.parts.acknowledgement import acknowledge_wildcard
 from stacks.parts.connection_alarms import ConnectionAlarms
+from stacks.parts.connector_function import ConnectorFunction
 from stacks.parts.object_created_rule import ObjectCreatedRule
 from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
 from stacks.settings import Settings
@@ -198,10 +199,7 @@ class ConnectorStack(Stack):
             on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),
             any_because="it writes one receipt per upload below this prefix, and nothing else",
         )
-        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        # Documents are read by the conditional updates that claim them; the names of audiences are only read.
-        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
-        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+        self._let_function_remember(foundation, function)
         # Receiving and deleting is what the event source does, with the rights of the function.
         function.may(
             "sqs:ChangeMessageVisibility",
@@ -225,6 +223,13 @@ class ConnectorStack(Stack):
         )
         function.may("events:PutEvents", on=self._default_bus_arn)
 
+    def _let_function_remember(self, foundation: Foundation, function: ConnectorFunction) -> None:
+        """What every function needs: the key, the ledger, the credentials."""
+        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
+        # Documents are read by the conditional updates that claim them; what nobody changes is only read.
+        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
+        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+
     def _let_large_objects_be_prepared(self, foundation: Foundation, large_objects: LargeObjects) -> None:
         bucket, function = foundation.bucket, large_objects.parts
         function.may(
@@ -239,9 +244,7 @@ class ConnectorStack(Stack):
             any_because="it reads the suppression list, whose parts get new names with every change",
         )
         function.may("s3:ListBucket", on=bucket.bucket_arn)
-        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
-        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+        self._let_function_remember(foundation, function)
 
         machine = large_objects.machine_arn
         for actions, resource, any_because in (
@@ -272,9 +275,7 @@ class ConnectorStack(Stack):
         )
         # Or S3 would not tell it that a file is not there yet.
         function.may("s3:ListBucket", on=bucket.bucket_arn)
-        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
-        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
+        self._let_function_remember(foundation, function)
         function.may("events:PutEvents", on=self._default_bus_arn)
 
     def _executions_of(self, large_objects: LargeObjects) -> str:

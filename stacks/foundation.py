@@ -27,6 +27,7 @@ from lambdas.contracts import (
     STATUS_TAG,
     SUPPRESSION_LIST_PREFIX,
     SUPPRESSIONS_PREFIX,
+    Env,
 )
 from stacks.parts.acknowledgement import acknowledge
 from stacks.settings import Settings
@@ -71,6 +72,17 @@ class Foundation(Construct):
         self.alarm_topic = aws_sns.Topic(self, "AlarmTopic", master_key=self.key, enforce_ssl=True)
         if settings.alarm_email:
             self.alarm_topic.add_subscription(aws_sns_subscriptions.EmailSubscription(settings.alarm_email))
+
+    def environment(self, settings: Settings, *, tiktok_api_url: str, interval_seconds: float) -> dict[str, str]:
+        """What every function reads of its environment; `interval_seconds` is its share of the request rate."""
+        return {
+            Env.BUCKET.value: self.bucket.bucket_name,
+            Env.LEDGER_TABLE.value: self.ledger.table_name,
+            Env.LEDGER_RETENTION_DAYS.value: str(settings.ledger_retention_days),
+            Env.SECRET_ID.value: self.secret_arn,
+            Env.TIKTOK_API_URL.value: tiktok_api_url,
+            Env.REQUEST_INTERVAL_SECONDS.value: f"{interval_seconds:.12g}",
+        }
 
     def _data_bucket(self, settings: Settings) -> aws_s3.Bucket:
         retention = Duration.days(settings.data_retention_days)
