@@ -55,6 +55,15 @@ class AudienceSubType(StrEnum):
     REACH_FREQUENCY = "REACH_FREQUENCY"
 
 
+class EventSource(StrEnum):
+    """Where events happened (section 6.1). Wire values."""
+
+    WEB = "web"
+    APP = "app"
+    OFFLINE = "offline"
+    CRM = "crm"
+
+
 @dataclass(frozen=True)
 class Credentials:
     """An access token and the advertiser it acts for. The token never shows in a representation."""
