@@ -17,7 +17,7 @@ from cli.dead_letters import DeadLetter, DeadLetterQueue
 from cli.receipts import ReceiptSummary, newest_receipts
 from cli.stack import find_stack, stack_option
 from cli.terminal import age, console, count, table
-from lambdas.audiences.delivery import timestamp
+from lambdas.receipts import timestamp
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

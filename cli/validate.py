@@ -17,8 +17,8 @@ from lambdas.audiences.domain import parse_key, parse_object, refusal
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.check import FileCheck, check_file
 from lambdas.audiences.rows.reading import Reading, RowRules
-from lambdas.audiences.rows.tally import Tally
 from lambdas.contracts import AUDIENCES_PREFIX, CALCULATE_TYPES
+from lambdas.files.tally import Tally
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.identifiers.phones import is_known_country
 from lambdas.objects import ObjectVersion

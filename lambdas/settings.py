@@ -109,6 +109,17 @@ class FunctionSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QueueSettings(FunctionSettings):
+    """What a function reads that a queue's messages come to."""
+
+    queue_url: str = _read_from(Env.QUEUE_URL)
+    dead_letter_queue_url: str = _read_from(Env.DEAD_LETTER_QUEUE_URL)
+    max_receive_count: int = _read_from(Env.MAX_RECEIVE_COUNT, _positive)
+    retry_delay_seconds: int = _read_from(Env.RETRY_DELAY_SECONDS, _positive)
+    thread_count: int = _read_from(Env.THREAD_COUNT, _threads)
+
+
+@dataclass(frozen=True, kw_only=True)
 class RowSettings(FunctionSettings):
     """What a function reads that looks at rows.
 
@@ -128,15 +139,10 @@ class PartSettings(RowSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActivationSettings(RowSettings):
+class ActivationSettings(RowSettings, QueueSettings):
     """What the activation function reads."""
 
-    queue_url: str = _read_from(Env.QUEUE_URL)
-    dead_letter_queue_url: str = _read_from(Env.DEAD_LETTER_QUEUE_URL)
     supported_calculate_types: frozenset[str] = _read_from(Env.SUPPORTED_CALCULATE_TYPES, _calculate_types)
-    max_receive_count: int = _read_from(Env.MAX_RECEIVE_COUNT, _positive)
-    retry_delay_seconds: int = _read_from(Env.RETRY_DELAY_SECONDS, _positive)
-    thread_count: int = _read_from(Env.THREAD_COUNT, _threads)
     allow_audience_deletion: bool = _read_from(Env.ALLOW_AUDIENCE_DELETION, _switch)
     large_object_bytes: int = _read_from(Env.LARGE_OBJECT_BYTES, _positive)
     state_machine_arn: str = _read_from(Env.STATE_MACHINE_ARN)

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lambdas.attempts import expect_time_for
 from lambdas.audiences.audience_settings import AudienceSettings
 from lambdas.audiences.delivery import Delivery
 from lambdas.audiences.domain import Target
 from lambdas.audiences.rows.check import Part, clean_part, source_span
 from lambdas.audiences.rows.reading import Reading
 from lambdas.objects import ObjectVersion
-from lambdas.tiktok.errors import ConnectorError, NotReady, RetryableError
+from lambdas.tiktok.errors import ConnectorError
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Ledger, ObjectStore
-
-# Time that must be left to start on a part or on the last step: for the calls, with time-outs and retries.
-STEP_SECONDS = 180
+    from lambdas.ports import Ledger, ObjectStore
 
 
 @dataclass
@@ -68,24 +66,9 @@ class Attempt:
 
         Raises RetryableError when this run got nowhere, because another would get as far.
         """
-        if self.seconds_left() >= STEP_SECONDS:
-            return
-        text = f"The function's time is up before {step}"
-        if self.has_progressed:
-            raise NotReady(f"{text}; it goes on there.", wait_seconds=0)
-        raise RetryableError(f"{text}, and nothing was achieved in it.", reason=NotReady.reason)
+        expect_time_for(step, self.seconds_left(), has_progressed=self.has_progressed)
 
     def note(self, error: ConnectorError, **changes: Any) -> None:
         """Write down an error that is about to be raised, if that is possible: it must not be replaced by another."""
         with suppress(ConnectorError):
             self.record(last_error=f"{error.reason}: {error}", **changes)
-
-
-@contextmanager
-def held(ledger: Ledger, key: str, *, owner: str, seconds: float) -> Iterator[dict[str, Any]]:
-    """Hold a document of the ledger. Raises NotReady while somebody else holds it."""
-    document = ledger.claim(key, owner=owner, seconds=seconds)
-    try:
-        yield document
-    finally:
-        ledger.release(key, owner=owner)

@@ -30,7 +30,8 @@ from lambdas.tiktok.errors import (
 from lambdas.tiktok.models import AudienceListing, CustomAudience
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import AudienceApi, Clock, Ledger, Registry, Route
+    from lambdas.audiences.ports import AudienceApi, Registry, Route
+    from lambdas.ports import Clock, Ledger
 
 # How long a new audience may take to show up in the list, once the call that may have created it is over.
 SETTLE_SECONDS = 60.0

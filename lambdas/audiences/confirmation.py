@@ -18,7 +18,7 @@ from lambdas.tiktok.errors import InvalidInput, Unconfirmed
 from lambdas.tiktok.models import AudienceOutcome
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Clock
+    from lambdas.ports import Clock
 
 _LOOK_EVERY_SECONDS = 900
 _NOT_CARRIED_OUT = "not_carried_out"

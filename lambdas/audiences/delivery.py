@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from lambdas.audiences.domain import Target
 from lambdas.audiences.formats import Route
 from lambdas.audiences.rows.check import FileCheck, Part
-from lambdas.audiences.rows.tally import Tally
+from lambdas.files.tally import Tally
 from lambdas.objects import ObjectVersion
+from lambdas.receipts import by_reason
 from lambdas.tiktok.errors import ConnectorError
 
 _LINE_NUMBERS = 100  # kept of what TikTok refused
@@ -166,11 +166,6 @@ class Delivery:
 NOTHING_SENT: Mapping[str, Any] = {"uploads": (), "streamed": {}, "refused": Refusal(), "applied": ()}
 
 
-def timestamp(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def rows_summary(tally: Tally, *, sent: int, refused: int = 0) -> dict[str, Any]:
     """The account of the rows: read = sent + withheld + suppressed + invalid + ``refused`` (by TikTok, one by one).
 
@@ -182,16 +177,12 @@ def rows_summary(tally: Tally, *, sent: int, refused: int = 0) -> dict[str, Any]
         "withheld": tally.valid - sent - refused,
         "suppressed": tally.suppressed,
         "invalid": tally.invalid_rows,
-        "invalid_by_reason": _by_reason(tally.invalid, tally.invalid_lines),
+        "invalid_by_reason": by_reason(tally.invalid, tally.invalid_lines),
         "partial": tally.partial_rows,
-        "partial_by_reason": _by_reason(tally.partial, tally.partial_lines),
+        "partial_by_reason": by_reason(tally.partial, tally.partial_lines),
         "blank_lines": tally.blank,
         "header": tally.header,
     }
-
-
-def _by_reason(counts: Mapping[str, int], lines: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    return {reason: {"count": count, "lines": list(lines[reason])} for reason, count in sorted(counts.items())}
 
 
 def receipt(

@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
-from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.formats import FORMATS, LONGEST_STREAMED_NAME, Format, Route
 from lambdas.audiences.history import Change
-from lambdas.audiences.rows.blocks import LARGEST_FILE
-from lambdas.audiences.rows.check import LARGEST_CUT_FILE, MOST_PARTS, PART_BYTES, FileCheck
+from lambdas.audiences.rows.check import LARGEST_CUT_FILE, LARGEST_FILE, MOST_PARTS, PART_BYTES, FileCheck
 from lambdas.audiences.rows.columns import expected_columns, raw_not_allowed
-from lambdas.audiences.rows.file_types import Compression, FileType, parse_file_type
-from lambdas.audiences.rows.tally import PLAIN_REASONS, Tally
+from lambdas.audiences.rows.reasons import PLAIN_REASONS
 from lambdas.contracts import AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX
+from lambdas.files.documents import OnInvalidRow
+from lambdas.files.file_types import Compression, FileType, parse_file_type
+from lambdas.files.tally import Tally
 from lambdas.identifiers.models import HashAlgorithm, IdentifierKind
 from lambdas.objects import LONGEST_KEY, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput

@@ -1,18 +1,14 @@
-"""What the service needs from the world outside."""
+"""What this pipeline needs from the world outside, beside what every pipeline does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import IO, Any, BinaryIO, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Protocol
 
 from lambdas.audiences.history import Entry, History
-from lambdas.audiences.rows.reading import Suppressed
 from lambdas.contracts import AudienceMetric, Metric
 from lambdas.executions import ExecutionStatus
-from lambdas.identifiers.models import IdentifierSpace
-from lambdas.objects import ObjectVersion
-from lambdas.suppressions.models import Manifest
+from lambdas.ports import KeptSettings
 from lambdas.tiktok.models import (
     Action,
     AudienceDetails,
@@ -21,7 +17,6 @@ from lambdas.tiktok.models import (
     AudienceSubType,
     CalculateType,
     CreatedAudience,
-    Credentials,
     CustomAudience,
     IdSchema,
     MappingAction,
@@ -29,51 +24,7 @@ from lambdas.tiktok.models import (
 )
 
 
-class ObjectStore(Protocol):
-    """Reads objects and writes receipts."""
-
-    def read(
-        self, version: ObjectVersion, span: tuple[int, int] | None = None
-    ) -> AbstractContextManager[Iterator[bytes]]:
-        """Stream one version of an object, whole or the bytes ``span[0]`` up to ``span[1]``.
-
-        Raises InvalidInput ``object_missing``, RetryableError or FatalError.
-        """
-        ...
-
-    def read_current(self, key: str) -> bytes | None:
-        """The current version of a small object of the same bucket, or None when there is none.
-
-        Of a larger one at most 64 KiB and a byte. Raises RetryableError or FatalError.
-        """
-        ...
-
-    def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
-        """Write a document into the same bucket."""
-        ...
-
-
-class Ledger(Protocol):
-    """Documents by key, each held by at most one owner at a time."""
-
-    def read(self, key: str) -> dict[str, Any]:
-        """A document as it is now ({} when there is none), whoever holds it."""
-        ...
-
-    def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
-        """Hold a document for ``seconds``; returns it ({} when new). Raises NotReady while somebody else holds it."""
-        ...
-
-    def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
-        """Store a document that is held. Raises NotReady when it was taken over."""
-        ...
-
-    def release(self, key: str, *, owner: str) -> None:
-        """Hold it no longer. Never fails: a hold ends by itself."""
-        ...
-
-
-class Registry(Protocol):
+class Registry(KeptSettings, Protocol):
     """What is known of all audiences: their names, once written to, and their last settings. Strongly consistent."""
 
     def add(self, advertiser_id: str, name: str) -> None:
@@ -82,30 +33,6 @@ class Registry(Protocol):
 
     def names(self, advertiser_id: str) -> Sequence[str]:
         """All names of an advertiser. Raises ConnectorError."""
-        ...
-
-    def keep_settings(self, audience: str, content: bytes) -> None:
-        """Remember the settings of an audience as they were last read. Raises ConnectorError."""
-        ...
-
-    def kept_settings(self, audience: str) -> bytes | None:
-        """The settings that were last read, or None. Raises ConnectorError."""
-        ...
-
-
-class SuppressionList(Protocol):
-    """Who must never be sent again. All raise ConnectorError."""
-
-    def current(self) -> Manifest:
-        """The list as it is now."""
-        ...
-
-    def load_filter(self, manifest: Manifest, space: IdentifierSpace) -> Suppressed | None:
-        """The filter of a space, or None when nothing is suppressed there."""
-        ...
-
-    def add(self, version: ObjectVersion, space: IdentifierSpace, digests: IO[bytes], count: int) -> Manifest:
-        """Suppress the packed digests of a file. The same version again changes nothing."""
         ...
 
 
@@ -227,22 +154,6 @@ class Route(Protocol):
         ...
 
 
-class CredentialSource(Protocol):
-    """The token, and the advertiser that it acts for: the usual one, or one by its alias in the secret."""
-
-    def current(self, advertiser: str | None = None) -> Credentials:
-        """The credentials, cached. Raises CredentialsNotSet, or InvalidInput ``unknown_advertiser``."""
-        ...
-
-    def refresh(self, advertiser: str | None = None) -> Credentials:
-        """The credentials, read again. Raises as ``current``."""
-        ...
-
-    def advertisers(self) -> Sequence[Credentials]:
-        """The credentials of every advertiser, the usual one first. Raises CredentialsNotSet."""
-        ...
-
-
 class Executions(Protocol):
     """Runs of the state machine that prepares large objects. All raise ConnectorError."""
 
@@ -252,14 +163,6 @@ class Executions(Protocol):
 
     def find(self, name: str) -> ExecutionStatus | None:
         """The status of an execution, or None when there is none of this name."""
-        ...
-
-
-class EventBus(Protocol):
-    """Where it is announced what became of files and audiences, for whoever wants to build on it."""
-
-    def publish(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """Announce something, with a detail of JSON types below 256 KB. Raises RetryableError or FatalError."""
         ...
 
 
@@ -290,20 +193,4 @@ class WatchObserver(Protocol):
 
     def warn(self, text: str, **fields: object) -> None:
         """Write to the log."""
-        ...
-
-
-class Clock(Protocol):
-    """Time."""
-
-    def now(self) -> float:
-        """Seconds since the epoch."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds since some moment, never going back."""
-        ...
-
-    def sleep(self, seconds: float) -> None:
-        """Wait."""
         ...

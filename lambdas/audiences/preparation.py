@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lambdas.audiences.attempt import Attempt, held
+from lambdas.attempts import held
+from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_settings import AudienceSettings, parse, settings_key
 from lambdas.audiences.delivery import NOTHING_SENT, Delivery, State
 from lambdas.audiences.domain import Target, parse_key, refusal
@@ -18,12 +19,14 @@ from lambdas.audiences.readings import Readings
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file
 from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
+from lambdas.files.documents import load
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput, PreparationFailed
 from lambdas.tiktok.models import CalculateType
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Ledger, ObjectStore, Registry
+    from lambdas.audiences.ports import Registry
+    from lambdas.ports import KeptSettings, Ledger, ObjectStore
 
 # A part is what is read again after an interruption, but no unit of sending on the streaming route.
 _STREAMED_PART_BYTES = 8 * 2**20
@@ -215,16 +218,9 @@ class Preparation:
         attempt.expect_time_for("the last step")
 
 
-def load_settings(objects: ObjectStore, registry: Registry, audience: str) -> AudienceSettings:
-    """What ``audience.json`` says, or last said: it expires like an upload. Raises InvalidInput, ConnectorError."""
-    key = settings_key(audience)
-    content = objects.read_current(key)
-    if content is None:
-        kept = registry.kept_settings(audience)
-        return AudienceSettings() if kept is None else parse(kept, key)
-    settings = parse(content, key)
-    registry.keep_settings(audience, content)
-    return settings
+def load_settings(objects: ObjectStore, kept: KeptSettings, audience: str) -> AudienceSettings:
+    """What ``audience.json`` says, or last said. Raises InvalidInput, ConnectorError."""
+    return load(objects, kept, settings_key(audience), audience, parse) or AudienceSettings()
 
 
 def _target(attempt: Attempt) -> Target:

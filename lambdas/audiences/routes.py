@@ -15,7 +15,8 @@ from lambdas.tiktok.errors import InvalidInput, NotReady
 from lambdas.tiktok.models import Action, AudienceSubType, CalculateType, CreatedAudience, CustomAudience, MappingAction
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Advertiser, AudienceApi, Clock
+    from lambdas.audiences.ports import Advertiser, AudienceApi
+    from lambdas.ports import Clock
 
 # What an audience that is filled by streaming calls itself (API reference section 4).
 STREAMED_AUDIENCE = "Partner"

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from lambdas.attempts import held
 from lambdas.audiences.announcement import ANNOUNCEMENTS, announced
-from lambdas.audiences.attempt import Attempt, held
+from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.audience_settings import is_settings_key
 from lambdas.audiences.audience_writer import AudienceWriter
 from lambdas.audiences.confirmation import Confirmation
-from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt, timestamp
+from lambdas.audiences.delivery import NOTHING_SENT, SUPERSEDED, Applied, Delivery, State, Status, receipt
 from lambdas.audiences.domain import Target, parse_object
 from lambdas.audiences.large_objects.distribution import Distribution
 from lambdas.audiences.preparation import Preparation, load_settings
@@ -27,30 +28,21 @@ from lambdas.audiences.streaming import Streamer
 from lambdas.audiences.tools import Tools
 from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
+from lambdas.credentials import with_credentials
 from lambdas.objects import ObjectVersion
+from lambdas.receipts import timestamp
 from lambdas.tiktok.errors import (
     ConnectorError,
     FileExpired,
     InvalidInput,
     NotReady,
-    PermissionMissing,
     RejectedError,
-    TikTokRejected,
-    TokenRejected,
 )
 from lambdas.tiktok.models import Credentials
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import (
-        Advertiser,
-        Clock,
-        CredentialSource,
-        EventBus,
-        Ledger,
-        ObjectStore,
-        Registry,
-        SuppressionList,
-    )
+    from lambdas.audiences.ports import Advertiser, Registry
+    from lambdas.ports import Clock, CredentialSource, EventBus, Ledger, ObjectStore, SuppressionList
 
 
 class Result(StrEnum):
@@ -189,16 +181,11 @@ class Activation:
     def _bring_to_tiktok(self, attempt: Attempt, target: Target) -> None:
         if not target.suppresses:
             attempt.settings = load_settings(self._objects, self._registry, target.audience)
-        alias = attempt.settings.advertiser
-        credentials = self._credentials.current(alias)
-        try:
-            self._bring_with(credentials, attempt, target)
-        except (TokenRejected, PermissionMissing, TikTokRejected):
-            # The secret may have been mended since this function read it.
-            mended = self._credentials.refresh(alias)
-            if mended == credentials:
-                raise
-            self._bring_with(mended, attempt, target)
+        with_credentials(
+            self._credentials,
+            attempt.settings.advertiser,
+            lambda credentials: self._bring_with(credentials, attempt, target),
+        )
 
     def _bring_with(self, credentials: Credentials, attempt: Attempt, target: Target) -> None:
         if attempt.delivery.advertiser_id != credentials.advertiser_id:

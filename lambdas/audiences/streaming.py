@@ -13,7 +13,8 @@ from lambdas.tiktok.errors import TikTokRejected
 from lambdas.tiktok.models import IdSchema, MappingAction
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import ObjectStore, SegmentApi
+    from lambdas.audiences.ports import SegmentApi
+    from lambdas.ports import ObjectStore
 
 # More bad entries than this are no matter of single entries.
 MOST_REFUSED = 50

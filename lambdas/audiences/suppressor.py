@@ -23,7 +23,8 @@ from lambdas.tiktok.errors import ConnectorError, FileExpired, RetryableError
 from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CustomAudience, IdSchema, MappingAction
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import ObjectStore, Registry, SuppressionList
+    from lambdas.audiences.ports import Registry
+    from lambdas.ports import ObjectStore, SuppressionList
 
 # Which customer files can hold identifiers of a space; the column's name where there are several.
 _TYPES = {

@@ -12,7 +12,8 @@ from lambdas.audiences.routes import FileRoute, Routes, StreamingRoute
 from lambdas.audiences.streaming import Streamer
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Advertiser, Clock
+    from lambdas.audiences.ports import Advertiser
+    from lambdas.ports import Clock
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from lambdas.tiktok.errors import UnexpectedError
 from lambdas.tiktok.models import CalculateType
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import AudienceApi, Clock, ObjectStore
+    from lambdas.audiences.ports import AudienceApi
+    from lambdas.ports import Clock, ObjectStore
 
 # How long TikTok keeps a file is not documented; until then its file_path is used again.
 FILE_LIFETIME_SECONDS = 12 * 3600

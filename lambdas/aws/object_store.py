@@ -63,7 +63,7 @@ class S3ObjectStore:
         Of an object above 64 KiB only that and a byte more, by which the reader sees that it is too large. Raises
         RetryableError or FatalError.
         """
-        with aws_failures("reading the settings of an audience", _READ_REMEDY):
+        with aws_failures("reading settings", _READ_REMEDY):
             try:
                 body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
             except ClientError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from lambdas.aws.failures import aws_failures
-from lambdas.aws.records import Record
+from lambdas.aws.records import Record, RecordFailedError
 from lambdas.contracts import CONFIRMED_ATTRIBUTE, DETAIL_ATTRIBUTE, REASON_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     ConnectorError,
@@ -48,10 +48,6 @@ class Observer(Protocol):
     def warn(self, text: str, **fields: object) -> None:
         """Write to the log."""
         ...
-
-
-class RecordFailedError(Exception):
-    """Tells the batch processor to report the record as failed, so that it stays in the queue."""
 
 
 class QueueConsumer:

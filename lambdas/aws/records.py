@@ -6,9 +6,13 @@ took a twentieth of the cold start.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
+
+
+class RecordFailedError(Exception):
+    """The record is to be reported as failed, so that it stays in the queue."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +36,18 @@ class Record:
             int(record["attributes"]["ApproximateReceiveCount"]),
             {name: value.get("stringValue") or "" for name, value in given.items()},
         )
+
+
+def process_each(event: Mapping[str, Any], process: Callable[[Record], None]) -> dict[str, Any]:
+    """Process the records of an event; answers, as Lambda asks for it, which of them raised RecordFailedError.
+
+    Powertools has a processor for batches, which imports asyncio and much else that no function uses: a tenth of a
+    cold start.
+    """
+    failed = []
+    for record in map(Record.from_event, event["Records"]):
+        try:
+            process(record)
+        except RecordFailedError:
+            failed.append({"itemIdentifier": record.message_id})
+    return {"batchItemFailures": failed}

@@ -46,23 +46,23 @@ class DynamoRegistry:
             )
         return sorted(answer.get("Item", {}).get(NAMES_ATTRIBUTE, {}).get("SS", []))
 
-    def keep_settings(self, audience: str, content: bytes) -> None:
+    def keep_settings(self, name: str, content: bytes) -> None:
         """Remember settings as they were last read. Raises RetryableError or FatalError."""
-        if self._kept.get(audience) == content:
+        if self._kept.get(name) == content:
             return
-        with aws_failures("remembering the settings of an audience"):
+        with aws_failures("remembering settings"):
             self._client.update_item(
                 TableName=self._table,
-                Key={"pk": {"S": _SETTINGS_PREFIX + audience}},
+                Key={"pk": {"S": _SETTINGS_PREFIX + name}},
                 UpdateExpression="SET content = :content",
                 ExpressionAttributeValues={":content": {"B": content}},
             )
-        self._kept[audience] = content
+        self._kept[name] = content
 
-    def kept_settings(self, audience: str) -> bytes | None:
+    def kept_settings(self, name: str) -> bytes | None:
         """The settings that were last read, or None. Raises RetryableError or FatalError."""
-        with aws_failures("recalling the settings of an audience"):
+        with aws_failures("recalling settings"):
             answer = self._client.get_item(
-                TableName=self._table, Key={"pk": {"S": _SETTINGS_PREFIX + audience}}, ConsistentRead=True
+                TableName=self._table, Key={"pk": {"S": _SETTINGS_PREFIX + name}}, ConsistentRead=True
             )
         return bytes(answer["Item"]["content"]["B"]) if "Item" in answer else None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas.attempts import STEP_SECONDS
 from lambdas.contracts import (
     ACTIVATION_HANDLER,
     METRIC_NAMESPACE,

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import composition
-from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas import composition
+from lambdas.attempts import STEP_SECONDS
 from lambdas.tiktok import segments
 from lambdas.tiktok.segments import SegmentApi
 from local.emulator.server import EmulatorServer

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas.attempts import STEP_SECONDS
 from lambdas.tiktok import segments
 from lambdas.tiktok.protocol import Answer, Request
 from lambdas.tiktok.segments import SegmentApi

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lambdas.audiences.attempt import STEP_SECONDS
+from lambdas.attempts import STEP_SECONDS
 from lambdas.tiktok.protocol import Answer, Request
 from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer

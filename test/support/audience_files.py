@@ -8,8 +8,8 @@ from typing import Any
 
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, check_file, clean_part, source_span
-from lambdas.audiences.rows.file_types import parse_file_type
 from lambdas.audiences.rows.reading import Reading, RowRules
+from lambdas.files.file_types import parse_file_type
 from lambdas.identifiers.models import IdentifierSpace
 
 

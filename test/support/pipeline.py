@@ -18,8 +18,7 @@ from lambdas.audiences import handler
 from lambdas.audiences.history import MINIMUM_AUDIENCE_SIZE
 from lambdas.audiences.large_objects import handler as part_handler
 from lambdas.audiences.rows.check import PART_BYTES
-from lambdas.aws.queue_consumer import RecordFailedError
-from lambdas.aws.records import Record
+from lambdas.aws.records import Record, RecordFailedError
 from lambdas.contracts import CALCULATE_TYPES, CONFIRMED_ATTRIBUTE
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.objects import ObjectVersion

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.audiences import composition
+from lambdas import composition
 from lambdas.contracts import SUPPRESSION_LIST_PREFIX
 from lambdas.objects import ObjectVersion
 from local.emulator.server import EmulatorServer

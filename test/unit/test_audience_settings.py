@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from lambdas.audiences.audience_settings import (
     AudienceSettings,
-    OnInvalidRow,
     is_settings_key,
     parse,
     settings_key,
 )
 from lambdas.contracts import ADVERTISER_ALIAS
+from lambdas.files.documents import OnInvalidRow
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import AudienceSubType
 

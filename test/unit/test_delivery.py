@@ -3,11 +3,12 @@
 import json
 from dataclasses import replace
 
-from lambdas.audiences.delivery import Applied, Delivery, Refusal, State, Status, UploadedPart, receipt, timestamp
+from lambdas.audiences.delivery import Applied, Delivery, Refusal, State, Status, UploadedPart, receipt
 from lambdas.audiences.domain import Target
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.check import check_file
 from lambdas.audiences.rows.reading import Reading
+from lambdas.receipts import timestamp
 from lambdas.tiktok.errors import InvalidInput
 from test.support.builders import any_hashes, any_version, as_file
 

@@ -4,15 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.audiences.audience_settings import OnInvalidRow
 from lambdas.audiences.domain import Target, parse_key, parse_object, refusal
 from lambdas.audiences.formats import FORMATS
-from lambdas.audiences.rows.blocks import LARGEST_FILE
-from lambdas.audiences.rows.check import LARGEST_CUT_FILE, FileCheck, Part, check_file
-from lambdas.audiences.rows.file_types import parse_file_type
+from lambdas.audiences.rows.check import LARGEST_CUT_FILE, LARGEST_FILE, FileCheck, Part, check_file
 from lambdas.audiences.rows.reading import Reading
-from lambdas.audiences.rows.tally import Tally
 from lambdas.contracts import CALCULATE_TYPES
+from lambdas.files.documents import OnInvalidRow
+from lambdas.files.file_types import parse_file_type
+from lambdas.files.tally import Tally
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import CalculateType
 from test.support.builders import any_hashes, any_version, as_file

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from lambdas.audiences.domain import refusal
 from lambdas.audiences.formats import FORMATS
-from lambdas.audiences.rows import blocks
-from lambdas.audiences.rows.blocks import expand
 from lambdas.audiences.rows.check import FileCheck, check_file, clean_part
-from lambdas.audiences.rows.file_types import Compression, FileType, Layout, parse_file_type
 from lambdas.audiences.rows.reading import Reading
 from lambdas.audiences.rows.stream_entries import parse_entry
+from lambdas.files import blocks
+from lambdas.files.blocks import expand
+from lambdas.files.file_types import Compression, FileType, Layout, parse_file_type
 from lambdas.identifiers.hashing import md5_hex
 from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
 from lambdas.tiktok.errors import InvalidInput
@@ -309,7 +309,7 @@ def test_a_damaged_compressed_file_is_refused_whole(name: str, damaged: bytes) -
 def test_a_small_file_cannot_expand_without_end(
     monkeypatch: pytest.MonkeyPatch, name: str, compress: Callable[[bytes], bytes]
 ) -> None:
-    monkeypatch.setattr("lambdas.audiences.rows.blocks.LARGEST_FILE", 3 << 20)
+    monkeypatch.setattr("lambdas.audiences.rows.check.LARGEST_FILE", 3 << 20)
     bomb = compress(b"\n" * (4 << 20))
     assert len(bomb) < 10_000
 
@@ -324,10 +324,10 @@ def test_without_a_reader_for_zstd_the_remedy_is_told(monkeypatch: pytest.Monkey
         raise ImportError(name)
 
     blocks._zstd_opener.cache_clear()
-    monkeypatch.setattr("lambdas.audiences.rows.blocks.importlib.import_module", missing)
+    monkeypatch.setattr("lambdas.files.blocks.importlib.import_module", missing)
 
     with pytest.raises(InvalidInput, match=r"Python 3\.14") as raised:
-        expand([b""], Compression.ZSTD)
+        expand([b""], Compression.ZSTD, most_bytes=1)
 
     assert raised.value.reason == "unsupported_compression"
 

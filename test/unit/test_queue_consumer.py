@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.aws.queue_consumer import QueueConsumer, RecordFailedError, is_confirmed
-from lambdas.aws.records import Record
+from lambdas.aws.queue_consumer import QueueConsumer, is_confirmed
+from lambdas.aws.records import Record, RecordFailedError
 from lambdas.contracts import CONFIRMED_ATTRIBUTE, Metric
 from lambdas.tiktok.errors import (
     CreateUnsettled,

@@ -15,7 +15,7 @@ from lambdas.audiences.domain import refusal
 from lambdas.audiences.rows.check import MOST_PARTS, PART_BYTES, FileCheck, Part, check_range, clean_part, find_layout
 from lambdas.audiences.rows.ranges import ByteRange, Reader, cut, merge, range_bytes
 from lambdas.audiences.rows.reading import Reading
-from lambdas.audiences.rows.tally import Tally
+from lambdas.files.tally import Tally
 from lambdas.identifiers.models import EmailRule, IdentifierSpace
 from test.support.audience_files import SuppressedHashes, any_reading, chunked, read_file
 from test.support.builders import any_hashes, as_file

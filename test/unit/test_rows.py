@@ -9,9 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lambdas.audiences.formats import FORMATS
-from lambdas.audiences.rows.blocks import blocks
 from lambdas.audiences.rows.check import FileCheck, check_file, clean_part
 from lambdas.audiences.rows.reading import Reading
+from lambdas.files.blocks import blocks
 from lambdas.tiktok.errors import InvalidInput
 from test.support.builders import any_hashes, as_file
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.hash_lines import BLANKS, BOM, HashLineCleaner
 from lambdas.audiences.rows.plain import LONGEST_VALUE, is_header, reason_of
-from lambdas.audiences.rows.tally import Tally
+from lambdas.files.tally import Tally
 from lambdas.identifiers.models import HashAlgorithm
 from test.support.audience_files import SuppressedHashes, any_reading, read_file
 from test.support.builders import any_hashes, as_file

@@ -14,21 +14,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
-from lambdas.audiences.attempt import Attempt, held
-from lambdas.audiences.audience_settings import OnInvalidRow
+from lambdas.attempts import held
+from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Delivery, State, UploadedPart
 from lambdas.audiences.domain import Target
-from lambdas.audiences.rows.blocks import HEAD_BYTES
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, find_layout
 from lambdas.audiences.rows.ranges import ByteRange, cut, merge, range_bytes
 from lambdas.audiences.rows.reading import Reading
 from lambdas.contracts import PLANS_PREFIX
 from lambdas.executions import ExecutionStatus
+from lambdas.files.blocks import HEAD_BYTES
+from lambdas.files.documents import OnInvalidRow
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput, PreparationFailed, UnderWay
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Executions, Ledger, ObjectStore
+    from lambdas.audiences.ports import Executions
+    from lambdas.ports import Ledger, ObjectStore
 
 # Of the ledger: what is written here says whose turn it is, because the request rate is for one execution at a time.
 _TURN = "turn"

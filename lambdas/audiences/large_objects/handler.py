@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.audiences.composition import RANGES, Surroundings, as_unexpected, row_rules
+from lambdas.audiences.composition import RANGES, new_apis, row_rules
 from lambdas.audiences.large_objects.distribution import Work, as_range
 from lambdas.audiences.large_objects.range_worker import RangeWorker
 from lambdas.audiences.readings import Readings
@@ -18,16 +18,15 @@ from lambdas.audiences.rows.columns import Columns
 from lambdas.audiences.uploader import Uploader
 from lambdas.aws.clients import new_client
 from lambdas.aws.queue_consumer import metrics_of
+from lambdas.composition import Surroundings, as_unexpected
 from lambdas.contracts import Step
+from lambdas.credentials import with_credentials
 from lambdas.observability import logger, metrics
 from lambdas.settings import PartSettings
 from lambdas.tiktok.errors import (
     ConnectorError,
     NotReady,
-    PermissionMissing,
     RejectedError,
-    TikTokRejected,
-    TokenRejected,
 )
 from lambdas.tiktok.models import Credentials
 from lambdas.tiktok.transport import HttpTransport, Transport
@@ -67,7 +66,7 @@ class Application:
         work = Work.from_document(event["work"])
         logger.append_keys(object_key=work.version.key, version_id=work.version.version_id)
         try:
-            return self._do_with_current_token(event, work, context)
+            return with_credentials(self.around.credentials, None, lambda _: self._do(event, work, context))
         except RejectedError as error:
             raise PartRefused(self._told(error)) from None
         except NotReady as error:
@@ -76,16 +75,6 @@ class Application:
             raise PartFailed(self._told(error)) from None
         except Exception as defect:  # noqa: BLE001 - must not print what it was working on
             raise PartFailed(self._told(as_unexpected(defect))) from None
-
-    def _do_with_current_token(self, event: dict[str, Any], work: Work, context: LambdaContext) -> dict[str, Any]:
-        used = self.around.credentials.current()
-        try:
-            return self._do(event, work, context)
-        except (TokenRejected, PermissionMissing, TikTokRejected):
-            # The secret may have been mended since this function read it.
-            if self.around.credentials.refresh() == used:
-                raise
-            return self._do(event, work, context)
 
     def _do(self, event: dict[str, Any], work: Work, context: LambdaContext) -> dict[str, Any]:
         worker = self.new_worker(work, context.aws_request_id, lambda: context.get_remaining_time_in_millis() / 1000)
@@ -124,7 +113,7 @@ def compose(
 
     def new_worker(work: Work, owner: str, seconds_left: Callable[[], float]) -> RangeWorker:
         credentials = Credentials(around.credentials.current(None).access_token, work.advertiser_id)
-        uploader = Uploader(around.new_apis()(credentials).audiences, around.objects, around.clock)
+        uploader = Uploader(new_apis(around)(credentials).audiences, around.objects, around.clock)
         return RangeWorker(work, readings, uploader, around.objects, ledger, owner=owner, seconds_left=seconds_left)
 
     return Application(around, new_worker)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lambdas.audiences.attempt import Attempt, held
+from lambdas.attempts import held
+from lambdas.audiences.attempt import Attempt
 from lambdas.audiences.delivery import Delivery, State
 from lambdas.audiences.domain import parse_key, refusal
 from lambdas.audiences.large_objects.distribution import Work, found_ranges, range_key
@@ -19,7 +20,7 @@ from lambdas.contracts import CALCULATE_TYPES
 from lambdas.tiktok.errors import ConnectorError, PreparationFailed, RejectedError
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Ledger, ObjectStore
+    from lambdas.ports import Ledger, ObjectStore
 
 
 class RangeWorker:

@@ -9,16 +9,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, Self
 
-from lambdas.audiences.rows.blocks import between, blocks, expand, expect_plain, in_slices, peek
 from lambdas.audiences.rows.columns import Columns, find_columns, no_such_column
-from lambdas.audiences.rows.file_types import Compression
 from lambdas.audiences.rows.hash_lines import HashLineCleaner
 from lambdas.audiences.rows.reading import Reading
-from lambdas.audiences.rows.tally import Tally
+from lambdas.files.blocks import between, blocks, expand, expect_plain, in_slices, peek
+from lambdas.files.file_types import Compression
+from lambdas.files.tally import Tally
 from lambdas.tiktok.models import IdSchema
 
 # 50 MB is the smallest of TikTok's documented limits for one file (API reference section 3.1).
 PART_BYTES = 48 * 2**20
+# What one function reads within its time, where a file cannot be cut: twice 49 parts.
+LARGEST_FILE = 2 * 49 * PART_BYTES
 MOST_PARTS = 500  # files of one audience, section 3.4
 # Whatever is cleaned away from it, a larger file is hardly one that fits.
 LARGEST_CUT_FILE = 2 * MOST_PARTS * PART_BYTES
@@ -94,7 +96,7 @@ def check_file(chunks: Iterable[bytes], reading: Reading, part_bytes: int = PART
             ``too_many_columns``, ``too_many_audiences``, ``raw_identifiers_not_allowed``, ``damaged_file``,
             ``file_too_large``, ``unsupported_compression``.
     """
-    head, source = peek(expand(chunks, reading.file_type.compression))
+    head, source = peek(expand(chunks, reading.file_type.compression, most_bytes=LARGEST_FILE))
     return check_range(source, 0, find_layout(head, reading), reading, part_bytes)
 
 
@@ -142,7 +144,7 @@ def clean_part(chunks: Iterable[bytes], part: Part, check: FileCheck, reading: R
     ``id_schema``; else it is what is uploaded.
     """
     compression = reading.file_type.compression
-    source = expand(chunks, compression)
+    source = expand(chunks, compression, most_bytes=LARGEST_FILE)
     if compression is not Compression.NONE:
         source = between(source, part.start, part.end)
     at_start = part.start == 0

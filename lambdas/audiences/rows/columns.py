@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lambdas.audiences.formats import Format, Route
-from lambdas.audiences.rows.blocks import HEAD_BYTES
-from lambdas.audiences.rows.file_types import Layout
 from lambdas.audiences.rows.hash_lines import BLANKS, BOM
 from lambdas.audiences.rows.plain import is_header, is_name, is_utf8, reason_of
 from lambdas.audiences.rows.reading import Reading
-from lambdas.audiences.rows.tally import PLAIN_REASONS
+from lambdas.audiences.rows.reasons import PLAIN_REASONS
+from lambdas.files.blocks import HEAD_BYTES
+from lambdas.files.file_types import Layout
 from lambdas.identifiers.models import HashAlgorithm, IdentifierKind, IdentifierSpace
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import IdSchema

@@ -16,7 +16,6 @@ from enum import StrEnum
 from typing import Any
 
 from lambdas.audiences.formats import LONGEST_STREAMED_NAME, Format, Route
-from lambdas.audiences.rows.blocks import LONGEST_LINE
 from lambdas.audiences.rows.columns import (
     AUDIENCES,
     EMPTY_LINE,
@@ -31,8 +30,10 @@ from lambdas.audiences.rows.columns import (
 from lambdas.audiences.rows.hash_lines import BOM, HEX_DIGITS
 from lambdas.audiences.rows.plain import LONGEST_VALUE, SEPARATORS, readable, reason_of
 from lambdas.audiences.rows.reading import Reading, RowRules
+from lambdas.audiences.rows.reasons import PLAIN_REASONS, RowReason
 from lambdas.audiences.rows.stream_entries import render_entry
-from lambdas.audiences.rows.tally import PLAIN_REASONS, RowReason, Tally
+from lambdas.files.blocks import LONGEST_LINE
+from lambdas.files.tally import Tally
 from lambdas.identifiers.hashing import hash_device_id, hash_email, hash_phone
 from lambdas.identifiers.models import EmailRule, IdentifierKind, IdentifierSpace, InvalidIdentifier, Reason
 from lambdas.identifiers.reading import read_value

@@ -11,9 +11,10 @@ import re
 from dataclasses import dataclass
 
 from lambdas.audiences.rows.plain import LONGEST_VALUE, is_header, reason_of
-from lambdas.audiences.rows.reading import Suppressed
-from lambdas.audiences.rows.tally import RowReason, Tally
+from lambdas.audiences.rows.reasons import RowReason
+from lambdas.files.tally import Tally
 from lambdas.identifiers.models import HashAlgorithm
+from lambdas.ports import Suppressed
 
 HEX_DIGITS = {HashAlgorithm.SHA256: 64, HashAlgorithm.MD5: 32}
 BOM = b"\xef\xbb\xbf"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from lambdas.audiences.rows.tally import PLAIN_REASONS, RowReason
+from lambdas.audiences.rows.reasons import PLAIN_REASONS, RowReason
 
 LONGEST_VALUE = 1 << 10  # bytes that are looked at; an identifier has far fewer
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from lambdas.audiences.rows.blocks import LONGEST_LINE
 from lambdas.audiences.rows.check import PART_BYTES, FileCheck, Part, check_range
 from lambdas.audiences.rows.columns import Columns
 from lambdas.audiences.rows.hash_lines import is_binary
 from lambdas.audiences.rows.reading import Reading
-from lambdas.audiences.rows.tally import Tally
+from lambdas.files.blocks import LONGEST_LINE
+from lambdas.files.tally import Tally
 from lambdas.tiktok.errors import InvalidInput
 
 # What one function checks within its time also where every row is looked at field by field.

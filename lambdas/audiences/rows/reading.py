@@ -6,22 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Protocol
 
 from lambdas.audiences.formats import Format
-from lambdas.audiences.rows.file_types import FileType
+from lambdas.files.file_types import FileType
 from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
+from lambdas.ports import Suppressed
 
 # Changes with every release that cleans the same row otherwise.
 _RULES_OF_CLEANING = 2
-
-
-class Suppressed(Protocol):
-    """Who must never be sent again, in one space of identifiers."""
-
-    def positions(self, digests: bytes) -> list[int]:
-        """Which of the packed hashes (32 or 16 bytes each, by the space) are suppressed, counted from 0."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from lambdas.audiences.delivery import timestamp
 from lambdas.audiences.history import FOLLOWS_SECONDS, MINIMUM_AUDIENCE_SIZE, Change, History
 from lambdas.contracts import AUDIENCES_PREFIX, RECEIPTS_PREFIX, STATUS_FILE
+from lambdas.receipts import timestamp
 from lambdas.tiktok.models import AudienceDetails, AudienceListing, Complaint, CustomAudience
 
 # How much of an audience has to go before that is told. What TikTok shows is an estimate, which moves by itself.

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +12,12 @@ from aws_lambda_powertools import single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from lambdas.audiences.composition import PowertoolsObserver, Surroundings, as_unexpected
+from lambdas.audiences.composition import new_apis
 from lambdas.audiences.watch.service import Watcher
 from lambdas.aws.clients import new_client
 from lambdas.aws.queue_consumer import metrics_of
 from lambdas.aws.status_files import S3StatusFiles
+from lambdas.composition import PowertoolsObserver, Surroundings, guarded
 from lambdas.contracts import METRIC_NAMESPACE, AudienceMetric, Metric
 from lambdas.observability import logger
 from lambdas.settings import WatchSettings
@@ -25,7 +25,7 @@ from lambdas.tiktok.errors import ConnectorError, CredentialsAwaited
 from lambdas.tiktok.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import Clock
+    from lambdas.ports import Clock
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -50,17 +50,6 @@ class PromptObserver(PowertoolsObserver):
             shown.add_dimension("advertiser", advertiser_id)
             is_fit = audience.isascii() and audience.isprintable() and audience.strip()
             shown.add_dimension("audience", audience if is_fit else audience_id)
-
-
-@contextmanager
-def guarded() -> Iterator[None]:
-    """Turn a defect into a ConnectorError, which does not print what it was working on."""
-    try:
-        yield
-    except ConnectorError:
-        raise
-    except Exception as defect:  # noqa: BLE001 - one audience's must not end the look at all the others
-        raise as_unexpected(defect) from None
 
 
 @dataclass(frozen=True)
@@ -109,7 +98,7 @@ def compose(
     files = S3StatusFiles(aws_client("s3"), bucket=settings.bucket)
 
     def new_watcher() -> Watcher:
-        api_for = around.new_apis()
+        api_for = new_apis(around)
         return Watcher(
             registry=around.registry,
             credentials=around.credentials,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
-from lambdas.audiences.attempt import held
+from lambdas.attempts import held
 from lambdas.audiences.watch.domain import (
     Condition,
     Known,
@@ -29,16 +29,8 @@ from lambdas.tiktok.errors import ConnectorError, FatalError, NotReady, Retryabl
 from lambdas.tiktok.models import AudienceDetails, AudienceListing, Credentials
 
 if TYPE_CHECKING:
-    from lambdas.audiences.ports import (
-        AudienceApi,
-        Clock,
-        CredentialSource,
-        EventBus,
-        Ledger,
-        Registry,
-        StatusFiles,
-        WatchObserver,
-    )
+    from lambdas.audiences.ports import AudienceApi, Registry, StatusFiles, WatchObserver
+    from lambdas.ports import Clock, CredentialSource, EventBus, Ledger
 
 # For the calls of one audience, with their time-outs.
 _LEAST_SECONDS = 60

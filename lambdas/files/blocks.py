@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from lambdas.audiences.rows.file_types import Compression
+from lambdas.files.file_types import Compression
 from lambdas.tiktok.errors import InvalidInput
 
-# What one function reads within its time, where a file cannot be cut: twice 49 parts.
-LARGEST_FILE = 2 * 49 * 48 * 2**20
 LONGEST_LINE = 1 << 16  # bytes that are kept of a line
 HEAD_BYTES = 1 << 16  # in which a header must stand
 _STEP = 1 << 20
@@ -91,7 +89,7 @@ def between(chunks: Iterable[bytes], start: int, end: int) -> Iterator[bytes]:
             return
 
 
-def expand(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]:
+def expand(chunks: Iterable[bytes], compression: Compression, *, most_bytes: int) -> Iterator[bytes]:
     """The decompressed bytes, in chunks of at most 1 MiB; what is not compressed passes as it is.
 
     Raises:
@@ -101,7 +99,7 @@ def expand(chunks: Iterable[bytes], compression: Compression) -> Iterator[bytes]
     if compression is Compression.NONE:
         return iter(chunks)
     opener = _open_gzip if compression is Compression.GZIP else _zstd_opener()
-    return _expand(chunks, compression, opener)
+    return _expand(chunks, compression, opener, most_bytes)
 
 
 def expect_plain(head: bytes) -> None:
@@ -200,7 +198,7 @@ def _zstd_opener() -> _Opener:
     )
 
 
-def _expand(chunks: Iterable[bytes], compression: Compression, opener: _Opener) -> Iterator[bytes]:
+def _expand(chunks: Iterable[bytes], compression: Compression, opener: _Opener, most_bytes: int) -> Iterator[bytes]:
     stream = opener.new()
     is_open, size = True, 0
     for chunk in chunks:
@@ -215,8 +213,8 @@ def _expand(chunks: Iterable[bytes], compression: Compression, opener: _Opener) 
             try:
                 for piece in stream.read(rest):
                     size += len(piece)
-                    if size > LARGEST_FILE:
-                        raise _too_large()
+                    if size > most_bytes:
+                        raise _too_large(most_bytes)
                     yield piece
             except opener.error:
                 raise _damaged(compression, "is something else, or damaged") from None
@@ -235,10 +233,9 @@ def _damaged(compression: Compression, what: str) -> InvalidInput:
     )
 
 
-def _too_large() -> InvalidInput:
+def _too_large(most_bytes: int) -> InvalidInput:
     return InvalidInput(
-        f"The file decompresses to more than {LARGEST_FILE:,} bytes. Split it into several files; they go into the "
-        "same audience. Nothing was sent.",
+        f"The file decompresses to more than {most_bytes:,} bytes. Split it into several files. Nothing was sent.",
         reason="file_too_large",
     )
 
