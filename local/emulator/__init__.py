@@ -1,9 +1,9 @@
-"""A TikTok API for Business that answers on this machine, for custom audiences, from files and streamed.
+"""A TikTok API for Business that answers on this machine: custom audiences, from files and streamed, and events.
 
 It is a judge: it imports nothing of the connector, so that a wrong value cannot be wrong on both sides. Start it with
 ``python -m local.emulator --port 8700`` or, inside a test, with ``local.emulator.server.EmulatorServer``.
 
-The two lists below say how far it can be trusted. The page at ``/`` shows them too.
+The two lists below say how far it can be trusted. The page at ``/`` shows them too; ``/events`` shows what events came.
 
 Documented by TikTok
 --------------------
@@ -34,6 +34,19 @@ Documented by TikTok
   is cut to 67 characters and "..." if it is longer than 70 (sections 3.7 and 4.1).
 - id_schema names up to six kinds of identifiers, in any order, none twice; a person without one has {} (section 4.2).
 - The audiences of a mapping belong to one of advertiser_ids (section 4.2).
+- Events have limits of their own: 1,000 a second, 600,000 a minute, 86,400,000 a day (section 1.6).
+- A request has 1 to 1,000 events of one source: web, app, offline or crm; more are refused whole (section 6.1).
+- event_source_id is the code of a pixel, not its pixel_id (section 6.1).
+- A web event needs page.url, an app event app.app_id, a crm event lead.lead_id; all need event and event_time, a whole
+  number. Unknown members are ignored, those of user too (section 6.1).
+- One bad event refuses the whole request; the text begins with its dotted path (sections 1.5 and 6.4).
+- A pixel that the token may not operate is 40001 with the recorded text (section 1.5).
+- The same event_source_id, event and event_id again is merged within 5 minutes and dropped within 48 hours; a web event
+  without event_id is dropped if event and ttp came within 5 minutes. The answer is code 0 all the same (section 6.4).
+- test_event_code stands beside data, and its events are no real data (sections 6.1 and 6.4).
+- pixel/list answers data.pixels, 1 to 20 on a page, 10 by default, EARLIEST_CREATE first; name is fuzzy (section 7.1).
+- A pixel's name has 1 to 40 characters and no emoji (section 7.1). offline/get has no pages (section 7.2).
+- The filters of crm/list are exact, and both have to be met (section 7.3).
 
 Guessed
 -------
@@ -75,4 +88,20 @@ Guessed
 - The actions in the history are create, append, remove, replace and rename; action_detail is the number of different
   identifiers in the files (section 3.7 records only create with "0").
 - Fields of get that no real answer shows are null (section 3.7).
+- Types, and which members an object needs, are checked alike for every source; null counts as absent. A currency is
+  three capital letters, and att_status, content_type and customer_type are strict (section 6.1).
+- event_time in milliseconds, of the future or long ago is accepted; each can be refused (section 9.6).
+- An offline event has one of the 18 standard names, else 40002; other sources' may have any name (section 6.3).
+- Plain e-mail addresses and phone numbers are accepted and match nobody; refused they would be 40062 (section 9.6).
+- A body of more than 5 MB is 40002 (section 6.1 records no limit).
+- An offline or CRM event set or an app that nobody has is 40002, another advertiser's 40001 (section 9.6).
+- Any app may send app events, any partner_name is taken, and a web event needs no user (section 6.1).
+- Duplicates are measured from the first event, by the time of arrival; an empty event_id is none. When two are merged,
+  the first is right where they contradict one another (section 6.4).
+- Partial success, 20001, is answered only if the rest of a bad request is to be accepted; data is {} (section 9.6).
+- Events come with HTTP status 200 too; 400 and 401 as the page on events says are a setting (section 1.4).
+- Two pixels, and two offline event sets, may have the same name; at most 10 offline event sets (section 7.2).
+- offline/get without advertiser_id shows all sets that the token reaches; its name is fuzzy (section 7.2).
+- The scope for events is not that for event sources: section 2.3 tells of tokens that have only the first.
+- Most fields of an app are guessed: section 7.3 records no answer of app/list.
 """

@@ -7,6 +7,12 @@ import threading
 import click
 
 from .credentials import DEFAULT_ACCESS_TOKEN, DEFAULT_ADVERTISER_ID
+from .event_sources import (
+    DEFAULT_CRM_EVENT_SET_ID,
+    DEFAULT_OFFLINE_EVENT_SET_ID,
+    DEFAULT_PIXEL_CODE,
+    DEFAULT_TIKTOK_APP_ID,
+)
 from .server import DEFAULT_HOST, EmulatorServer
 
 DEFAULT_PORT = 8700
@@ -44,6 +50,10 @@ def main(port: int, host: str, access_token: str, advertiser_id: str, settings: 
         click.echo(f"address:       {emulator.url}")
         click.echo(f"access token:  {access_token}")
         click.echo(f"advertiser id: {advertiser_id}")
+        click.echo(f"pixel code:    {DEFAULT_PIXEL_CODE}")
+        click.echo(f"app id:        {DEFAULT_TIKTOK_APP_ID}")
+        click.echo(f"offline set:   {DEFAULT_OFFLINE_EVENT_SET_ID}")
+        click.echo(f"CRM set:       {DEFAULT_CRM_EVENT_SET_ID}")
         interrupted.wait()
 
 

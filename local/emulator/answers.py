@@ -12,13 +12,17 @@ class Code(IntEnum):
     """The return codes that the emulator gives of its own accord (API reference section 1.5)."""
 
     OK = 0
+    PARTIAL_SUCCESS = 20001
     NO_PERMISSION = 40001
     PARAMETER_ERROR = 40002
     INVALID_VERSION = 40051
+    NOT_HASHED = 40062
+    INVALID_PARTNER_NAME = 40063
     TOO_MANY_REQUESTS = 40100
     TOKEN_EXPIRED = 40102
     TOKEN_MISSING = 40104
     TOKEN_INVALID = 40105
+    NOT_IN_ALLOW_LIST = 40118
     ROUTE_NOT_FOUND = 40400
     FILE_SIGNATURE_ERROR = 40900
     FILE_NOT_FOUND = 40905
@@ -51,6 +55,17 @@ def envelope(code: int, message: str, data: Json | None = None) -> Json:
 def _request_id() -> str:
     """UTC timestamp and upper-case hexadecimal characters, 34 in all (API reference section 1.3)."""
     return time.strftime("%Y%m%d%H%M%S", time.gmtime()) + secrets.token_hex(10).upper()
+
+
+DOCUMENTED_EVENT_STATUSES = {
+    Code.NO_PERMISSION: 400,
+    Code.PARAMETER_ERROR: 400,
+    Code.TOO_MANY_REQUESTS: 401,
+    Code.TOKEN_EXPIRED: 401,
+    Code.TOKEN_MISSING: 401,
+    Code.TOKEN_INVALID: 401,
+}
+"""HTTP statuses of /event/track/ by the page on its errors; what was recorded is 200 (API reference section 1.4)."""
 
 
 INJECTED_MESSAGES = {

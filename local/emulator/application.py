@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.wrappers import Request, Response
 
-from . import advertiser_api, console, custom_audience_api, segment_api
-from .answers import INJECTED_MESSAGES, ApiError, Code, Json, envelope
+from . import advertiser_api, console, custom_audience_api, event_api, event_source_api, events_page, segment_api
+from .answers import DOCUMENTED_EVENT_STATUSES, INJECTED_MESSAGES, ApiError, Code, Json, envelope
 from .calls import Call, form_call, json_call, query_call
+from .control_input import ControlError
 from .control_plane import PREFIX as CONTROL_PREFIX
-from .control_plane import ControlError, ControlPlane
+from .control_plane import ControlPlane
 from .credentials import Scope
 from .faults import Fault, Kind
+from .rate_limits import Quota
 from .world import RecordedRequest, World
 
 if TYPE_CHECKING:
@@ -48,8 +50,7 @@ class Endpoint:
     content: Content
     scope: Scope
     answer: Callable[[World, Call], Json]
-    streaming: bool = False
-    """Whether the rate limits of the Streaming API hold (API reference section 1.6)."""
+    quota: Quota = Quota.GENERAL
 
     @property
     def method(self) -> str:
@@ -64,15 +65,22 @@ ENDPOINTS = {
     "dmp/custom_audience/delete": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, custom_audience_api.delete_audiences),
     "dmp/custom_audience/list": Endpoint(Content.QUERY, Scope.READ_AUDIENCES, custom_audience_api.list_audiences),
     "dmp/custom_audience/get": Endpoint(Content.QUERY, Scope.READ_AUDIENCES, custom_audience_api.get_audiences),
-    "segment/audience": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.change_segment, streaming=True),
-    "segment/mapping": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.map_identifiers, streaming=True),
+    "segment/audience": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.change_segment, Quota.STREAMING),
+    "segment/mapping": Endpoint(Content.JSON, Scope.WRITE_AUDIENCES, segment_api.map_identifiers, Quota.STREAMING),
+    "event/track": Endpoint(Content.JSON, Scope.SEND_EVENTS, event_api.track_events, Quota.EVENTS),
+    "pixel/list": Endpoint(Content.QUERY, Scope.MANAGE_EVENT_SOURCES, event_source_api.list_pixels),
+    "pixel/create": Endpoint(Content.JSON, Scope.MANAGE_EVENT_SOURCES, event_source_api.create_pixel),
+    "offline/get": Endpoint(Content.QUERY, Scope.MANAGE_EVENT_SOURCES, event_source_api.get_offline_event_sets),
+    "offline/create": Endpoint(Content.JSON, Scope.MANAGE_EVENT_SOURCES, event_source_api.create_offline_event_set),
+    "crm/list": Endpoint(Content.QUERY, Scope.MANAGE_EVENT_SOURCES, event_source_api.list_crm_event_sets),
+    "app/list": Endpoint(Content.QUERY, Scope.MANAGE_EVENT_SOURCES, event_source_api.list_apps),
     "advertiser/info": Endpoint(Content.QUERY, Scope.READ_ADVERTISERS, advertiser_api.advertiser_info),
     "oauth2/advertiser/get": Endpoint(Content.QUERY, Scope.READ_ADVERTISERS, advertiser_api.authorised_advertisers),
 }
 
 
 class Application:
-    """Three doors: TikTok's API, the control plane, and the page for people."""
+    """Three doors: TikTok's API, the control plane, and the pages for people."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -85,6 +93,8 @@ class Application:
             response = self._answer_control(request)
         elif request.path == "/" and request.method in ("GET", "HEAD"):
             response = Response(console.render(self.world), mimetype="text/html")
+        elif request.path == events_page.PATH and request.method in ("GET", "HEAD"):
+            response = Response(events_page.render(self.world), mimetype="text/html")
         else:
             response = self._answer_api(request)
         return response(environ, start_response)
@@ -112,14 +122,14 @@ class Application:
             answer = envelope(error.code, error.message)
         if fault is not None and fault.kind is Kind.DROP_AFTER_COMMIT:
             _drop(request)
-        return _coded(recorded, answer)
+        return self._coded(recorded, answer)
 
     def _carry_out(self, request: Request, body: bytes) -> Json:
         endpoint = _find_endpoint(request)
         world = self.world
         with world.lock:
             token = world.authenticate(request.headers.get("Access-Token", ""))
-            world.admit(token, endpoint.scope, streaming=endpoint.streaming)
+            world.admit(token, endpoint.scope, endpoint.quota)
             largest = world.settings.max_file_size_bytes
         content_type = request.headers.get("Content-Type", "")
         if endpoint.content is Content.QUERY:
@@ -156,7 +166,7 @@ class Application:
         """The answer that the fault makes, or None if the call goes on."""
         if fault.kind is Kind.CODE:
             message = fault.message or INJECTED_MESSAGES.get(fault.code, "Injected fault.")
-            return _coded(recorded, envelope(fault.code, message))
+            return self._coded(recorded, envelope(fault.code, message))
         if fault.kind is Kind.HTTP:
             recorded.http_status = fault.status
             page = f"<html><head><title>{fault.status}</title></head><body><h1>{fault.status}</h1></body></html>\n"
@@ -169,6 +179,14 @@ class Application:
         if fault.kind is Kind.DROP_BEFORE_COMMIT:
             _drop(request)
         return None
+
+    def _coded(self, recorded: RecordedRequest, answer: Json) -> Response:
+        with self.world.lock:
+            settings = self.world.settings
+        recorded.code, recorded.http_status = answer["code"], 200
+        if settings.documented_event_statuses and recorded.path.rstrip("/").endswith("/event/track"):
+            recorded.http_status = DOCUMENTED_EVENT_STATUSES.get(answer["code"], 200)
+        return _json(answer, recorded.http_status)
 
     def _hold(self, request: Request) -> None:
         """Say nothing until the client gives up."""
@@ -193,12 +211,6 @@ def _find_endpoint(request: Request) -> Endpoint:
     if endpoint is None or request.method != endpoint.method:
         raise ApiError(Code.ROUTE_NOT_FOUND, "The requested route does not exist.")
     return endpoint
-
-
-def _coded(recorded: RecordedRequest, answer: Json) -> Response:
-    recorded.code = answer["code"]
-    recorded.http_status = 200
-    return _json(answer)
 
 
 def _json(answer: dict[str, Any], status: int = 200) -> Response:

@@ -1,19 +1,18 @@
 """The page for people, in the manner of an ads manager. It needs nothing but itself."""
 
 import itertools
-from collections.abc import Iterable
 from html import escape
-from importlib import resources
 
+from . import events_page
 from .audiences import Audience
 from .behaviours import behaviours
 from .clock import in_gmt
+from .pages import frame, table, tile_list
 from .world import RecordedRequest, World
 
 SHOWN_AUDIENCES = 400
 SHOWN_HISTORY = 5
 SHOWN_REQUESTS = 50
-_STYLE = resources.files(__package__).joinpath("console.css").read_text(encoding="utf-8")
 
 
 def render(world: World) -> str:
@@ -36,15 +35,14 @@ def render(world: World) -> str:
             f"<tr><th>{escape(name)}</th><td>{escape(_spelled(value))}</td></tr>"
             for name, value in world.settings.as_dict().items()
         ]
-    return _PAGE.format(
-        style=_STYLE,
-        now=escape(in_gmt(now)),
-        tiles="".join(f"<li><b>{value}</b><span>{escape(name)}</span></li>" for name, value in tiles),
-        audiences=_table(("Audience", "Status", "Size", "Expires", "History"), rows, "No audiences yet."),
-        requests=_table(("Time", "Call", "Answer"), requests, "No requests yet."),
+    body = _BODY.format(
+        tiles=tile_list(tiles),
+        audiences=table(("Audience", "Status", "Size", "Expires", "History"), rows, "No audiences yet."),
+        requests=table(("Time", "Call", "Answer"), requests, "No requests yet."),
         settings="".join(settings),
         behaviours="".join(_section(heading, items) for heading, items in behaviours().items()),
     )
+    return frame("Audience manager", now, body, ("Events", events_page.PATH))
 
 
 def _audience_row(audience: Audience, now: float) -> str:
@@ -91,13 +89,6 @@ def _note(text: str | None) -> str:
     return f'<p class="note">{escape(text)}</p>' if text else ""
 
 
-def _table(headings: Iterable[str], rows: list[str], nothing: str) -> str:
-    if not rows:
-        return f'<p class="nothing">{escape(nothing)}</p>'
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in headings)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-
-
 def _section(heading: str, items: list[str]) -> str:
     return f"<div><h3>{escape(heading)}</h3><ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul></div>"
 
@@ -108,24 +99,9 @@ def _spelled(value: object) -> str:
     return f"{value:,}" if isinstance(value, int | float) else "unlimited"
 
 
-_PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Audience manager · emulator</title>
-<link rel="icon" href="data:,">
-<style>{style}</style>
-</head>
-<body>
-<header><h1>Audience manager</h1><span class="badge">emulator</span><span class="clock">{now} GMT</span></header>
-<main>
-<ul class="tiles">{tiles}</ul>
+_BODY = """<ul class="tiles">{tiles}</ul>
 <section><h2>Custom audiences</h2>{audiences}</section>
 <section><h2>Recent requests</h2>{requests}</section>
 <section><h2>What is documented, what is guessed</h2><div class="columns">{behaviours}</div></section>
 <section><h2>Settings</h2><table class="settings"><tbody>{settings}</tbody></table></section>
-</main>
-</body>
-</html>
 """

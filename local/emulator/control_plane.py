@@ -3,26 +3,32 @@
 import json
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
+from .answers import Json
 from .audiences import Audience, synthetic_members
 from .clock import in_gmt
+from .control_input import (
+    ControlError,
+    digits,
+    hexadecimal,
+    list_of,
+    refuse_unknown,
+    text_of,
+    texts_of,
+    whole_number,
+    word,
+)
 from .credentials import DEFAULT_APP_ID, AccessToken, Scope, TokenState
 from .customer_files import AUDIENCE_TYPES
+from .event_commands import EventCommands
 from .faults import InvalidFaultError, parse_faults
 from .settings import InvalidSettingError, UnknownSettingError
 from .world import World
 
-Word = TypeVar("Word", Scope, TokenState)
-
 PREFIX = "/_control/"
-Json = dict[str, Any]
 _LONGEST_ADVANCE_SECONDS = 100 * 365 * 86_400
 _MOST_SEEDED_MEMBERS = 10_000_000
-
-
-class ControlError(ValueError):
-    """The control plane was asked for something that it does not understand."""
 
 
 class ControlPlane:
@@ -45,6 +51,7 @@ class ControlPlane:
             ("POST", "tokens"): self._change_token,
             ("GET", "requests"): self._show_requests,
             ("GET", "audiences"): self._show_audiences,
+            **EventCommands(world).by_name(),
         }
 
     def handle(self, method: str, name: str, body: bytes) -> Json:
@@ -67,20 +74,20 @@ class ControlPlane:
             return command(given)
 
     def _reset(self, given: Json) -> Json:
-        _refuse_unknown(given, set())
+        refuse_unknown(given, set())
         self._world.reset()
         return {}
 
     def _seed(self, given: Json) -> Json:
-        _refuse_unknown(given, {"audiences", "prefix", "members", "calculate_type", "advertiser_id"})
+        refuse_unknown(given, {"audiences", "prefix", "members", "calculate_type", "advertiser_id"})
         world = self._world
-        count = _whole_number(given, "audiences", 0, world.settings.max_audiences, default=None)
-        members = _whole_number(given, "members", 0, _MOST_SEEDED_MEMBERS, default=1_000)
-        prefix = _text(given, "prefix", default="seeded audience ")
+        count = whole_number(given, "audiences", 0, world.settings.max_audiences, default=None)
+        members = whole_number(given, "members", 0, _MOST_SEEDED_MEMBERS, default=1_000)
+        prefix = text_of(given, "prefix", default="seeded audience ")
         calculate_type = given.get("calculate_type")
         if calculate_type is not None and calculate_type not in AUDIENCE_TYPES:
             raise ControlError(f"calculate_type must be null or one of: {', '.join(AUDIENCE_TYPES)}")
-        advertiser_id = _digits("advertiser_id", given.get("advertiser_id", world.default_advertiser_id))
+        advertiser_id = digits("advertiser_id", given.get("advertiser_id", world.default_advertiser_id))
         if count + len(world.audiences_of(advertiser_id)) > world.settings.max_audiences:
             raise ControlError(
                 f"an advertiser has at most {world.settings.max_audiences} audiences: raise max_audiences"
@@ -90,14 +97,14 @@ class ControlPlane:
         now = world.clock.now()
         seeded = []
         for number in range(1, count + 1):
-            audience = Audience(world.new_audience_id(), advertiser_id, f"{prefix}{number}", calculate_type, now)
+            audience = Audience(world.new_id(), advertiser_id, f"{prefix}{number}", calculate_type, now)
             audience.seed(shared, now, world.settings)
             world.audiences[audience.audience_id] = audience
             seeded.append({"audience_id": audience.audience_id, "name": audience.name})
         return {"audiences": seeded}
 
     def _advance_clock(self, given: Json) -> Json:
-        _refuse_unknown(given, {"advance_seconds"})
+        refuse_unknown(given, {"advance_seconds"})
         seconds = given.get("advance_seconds")
         if (
             isinstance(seconds, bool)
@@ -134,16 +141,27 @@ class ControlPlane:
         return {"faults": [fault.as_dict() for fault in self._world.faults]}
 
     def _replace_poison(self, given: Json) -> Json:
-        """From now on a mapping that holds one of these identifiers is refused whole."""
-        _refuse_unknown(given, {"ids"})
-        self._world.poison = frozenset(_hexadecimal("ids", item) for item in _list(given, "ids", None))
+        """From now on a mapping or a request of events that holds one of these is refused whole.
+
+        `ids` are hexadecimal identifiers, `event_ids` and `events` (names) are texts. A list takes the place of the
+        one of its name, and what is not named stays.
+        """
+        refuse_unknown(given, {"ids", "event_ids", "events"})
+        if not given:
+            raise ControlError("one of these lists is needed: ids, event_ids, events")
+        world = self._world
+        ids = frozenset(hexadecimal("ids", item) for item in list_of(given, "ids", []))
+        event_ids, events = (frozenset(texts_of(given, name, [])) for name in ("event_ids", "events"))
+        world.poison = ids if "ids" in given else world.poison
+        world.poisoned_event_ids = event_ids if "event_ids" in given else world.poisoned_event_ids
+        world.poisoned_events = events if "events" in given else world.poisoned_events
         return {}
 
     def _find_members(self, given: Json) -> Json:
         """Which of these identifiers an audience holds, one row for each slot; a customer file's slot is null."""
-        _refuse_unknown(given, {"audience_id", "ids"})
+        refuse_unknown(given, {"audience_id", "ids"})
         audience = self._audience(given)
-        asked = {item: _hexadecimal("ids", item) for item in _list(given, "ids", None)}
+        asked = {item: hexadecimal("ids", item) for item in list_of(given, "ids", None)}
         return {
             "members": [
                 {"id": item, "slot": slot} for item, value in asked.items() for slot in audience.slots_of(value)
@@ -152,33 +170,33 @@ class ControlPlane:
 
     def _shrink(self, given: Json) -> Json:
         """So many people leave an audience, as when they delete their accounts."""
-        _refuse_unknown(given, {"audience_id", "members"})
+        refuse_unknown(given, {"audience_id", "members"})
         audience = self._audience(given)
-        count = _whole_number(given, "members", 1, len(audience.members), default=None)
+        count = whole_number(given, "members", 1, len(audience.members), default=None)
         audience.lose(count, self._world.clock.now(), self._world.settings)
         return {"members": len(audience.members)}
 
     def _audience(self, given: Json) -> Audience:
-        audience = self._world.audiences.get(_digits("audience_id", given.get("audience_id")))
+        audience = self._world.audiences.get(digits("audience_id", given.get("audience_id")))
         if audience is None:
             raise ControlError("no audience has this audience_id: GET audiences tells which there are")
         return audience
 
     def _change_token(self, given: Json) -> Json:
         """Add a token, or change what is named of one that exists."""
-        _refuse_unknown(given, {"token", "state", "scopes", "advertiser_ids", "app_id"})
+        refuse_unknown(given, {"token", "state", "scopes", "advertiser_ids", "app_id"})
         world = self._world
-        value = _text(given, "token", default=None)
+        value = text_of(given, "token", default=None)
         known = world.tokens.get(value, AccessToken(value, [world.default_advertiser_id], list(Scope)))
-        advertiser_ids = _list(given, "advertiser_ids", known.advertiser_ids)
+        advertiser_ids = list_of(given, "advertiser_ids", known.advertiser_ids)
         for advertiser_id in advertiser_ids:
-            _digits("advertiser_ids", advertiser_id)
+            digits("advertiser_ids", advertiser_id)
         world.tokens[value] = AccessToken(
             value=value,
             advertiser_ids=advertiser_ids,
-            scopes=[_word(Scope, "scopes", scope) for scope in _list(given, "scopes", known.scopes)],
-            state=_word(TokenState, "state", given.get("state", known.state)),
-            app_id=_text(given, "app_id", default=known.app_id or DEFAULT_APP_ID),
+            scopes=[word(Scope, "scopes", scope) for scope in list_of(given, "scopes", known.scopes)],
+            state=word(TokenState, "state", given.get("state", known.state)),
+            app_id=text_of(given, "app_id", default=known.app_id or DEFAULT_APP_ID),
         )
         world.advertisers.update(advertiser_ids)
         return {}
@@ -206,54 +224,3 @@ class ControlPlane:
                 for audience in self._world.audiences.values()
             ]
         }
-
-
-def _refuse_unknown(given: Json, known: set[str]) -> None:
-    unknown = set(given) - known
-    if unknown:
-        raise ControlError(f"unknown: {', '.join(sorted(unknown))}; known are: {', '.join(sorted(known)) or 'none'}")
-
-
-def _whole_number(given: Json, name: str, low: int, high: int, default: int | None) -> int:
-    value = given.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ControlError(f"{name} must be a whole number from {low} to {high}")
-    return value
-
-
-def _text(given: Json, name: str, default: str | None) -> str:
-    value = given.get(name, default)
-    if not isinstance(value, str) or not value.isprintable():
-        raise ControlError(f"{name} must be a text of printable characters")
-    return value
-
-
-def _list(given: Json, name: str, default: Any) -> list[Any]:
-    value = given.get(name, default)
-    if not isinstance(value, list):
-        raise ControlError(f"{name} must be a list")
-    return list(value)
-
-
-def _digits(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 19:
-        raise ControlError(f"{name} must be a text of 1 to 19 digits")
-    return value
-
-
-def _hexadecimal(name: str, value: object) -> bytes:
-    """fromhex skips blanks, so the length proves that there are none."""
-    try:
-        decoded = bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        decoded = b""
-    if not isinstance(value, str) or not decoded or len(value) != 2 * len(decoded):
-        raise ControlError(f"{name} must hold texts of hexadecimal characters")
-    return decoded
-
-
-def _word(words: type[Word], name: str, value: object) -> Word:
-    try:
-        return words(str(value))
-    except ValueError:
-        raise ControlError(f"{name} must be one of: {', '.join(words)}") from None

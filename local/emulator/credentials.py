@@ -14,6 +14,8 @@ class Scope(StrEnum):
     WRITE_AUDIENCES = "write_audiences"
     READ_AUDIENCES = "read_audiences"
     READ_ADVERTISERS = "read_advertisers"
+    MANAGE_EVENT_SOURCES = "manage_event_sources"
+    SEND_EVENTS = "send_events"
 
     @property
     def title_at_tiktok(self) -> str:
@@ -25,6 +27,8 @@ _TITLES = {
     Scope.WRITE_AUDIENCES: "Audience Management > Create and Update Custom Audiences",
     Scope.READ_AUDIENCES: "Audience Management > Read Custom Audiences",
     Scope.READ_ADVERTISERS: "Ad Account Management > Ad Account Information > Read",
+    Scope.MANAGE_EVENT_SOURCES: "Measurement > Event Sources",
+    Scope.SEND_EVENTS: "Measurement > Events",
 }
 
 

@@ -74,7 +74,7 @@ def create_audience(world: World, call: Call) -> Json:
             raise ApiError(Code.FILE_CALCULATE_TYPE_WRONG, "The files are not of the stated calculate_type.")
         now = world.clock.now()
         audience = Audience(
-            audience_id=world.new_audience_id(),
+            audience_id=world.new_id(),
             advertiser_id=advertiser_id,
             name=name,
             calculate_type=calculate_type,

@@ -121,7 +121,7 @@ def as_id(where: str, value: Any) -> str:
 
 def as_text(where: str, value: Any, low: int, high: int) -> str:
     """The value, if it is a text of so many characters."""
-    if not isinstance(value, str) or _is_broken(value):
+    if not isinstance(value, str) or is_broken(value):
         raise parameter_error(f"{where}: Not a valid string.")
     if not low <= len(value) <= high:
         wanted = f"Length must be {low}." if low == high else f"Length must be between {low} and {high}."
@@ -137,6 +137,6 @@ def _as_choice(where: str, value: Any, choices: Collection[str], any_case: bool)
     raise parameter_error(f"{where}: Must be one of: {', '.join(choices)}.")
 
 
-def _is_broken(text: str) -> bool:
-    """JSON can spell half a surrogate pair, which no answer and no page could repeat."""
+def is_broken(text: str) -> bool:
+    """Whether it holds half a surrogate pair, which JSON can spell and no answer and no page could repeat."""
     return any("\ud800" <= character <= "\udfff" for character in text)

@@ -35,7 +35,7 @@ def change_segment(world: World, call: Call) -> Json:
         world.check_room(advertiser_id)
         now = world.clock.now()
         audience = SegmentAudience(
-            audience_id=world.new_audience_id(),
+            audience_id=world.new_id(),
             advertiser_id=advertiser_id,
             name=name,
             calculate_type=MULTIPLE_TYPES,

@@ -35,6 +35,23 @@ class Settings:
     refuse_update_while_processing: bool = False
     refuse_mismatched_files: bool = False
     ignore_unknown_ids_in_delete: bool = False
+    event_queries_per_second: int | None = 1_000
+    event_queries_per_minute: int | None = 600_000
+    event_queries_per_day: int | None = 86_400_000
+    max_event_request_bytes: int = 5 * 1024 * 1024
+    max_offline_event_sets: int = 10
+    max_kept_events: int = 10_000
+    max_event_age_seconds: int | None = None
+    max_event_lead_seconds: int | None = None
+    unknown_event_source_code: int = 40002
+    refuse_times_in_milliseconds: bool = False
+    refuse_custom_offline_events: bool = True
+    refuse_plain_identifiers: bool = False
+    refuse_partner_names: bool = False
+    refuse_app_events: bool = False
+    require_user_of_web_events: bool = False
+    accept_the_rest_of_a_bad_request: bool = False
+    documented_event_statuses: bool = False
 
     def with_changes(self, changes: Mapping[str, object]) -> "Settings":
         """A copy with some settings changed, all of them or none."""

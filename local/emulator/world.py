@@ -12,8 +12,9 @@ from .audiences import Audience
 from .clock import Clock
 from .credentials import AccessToken, Scope, TokenState
 from .customer_files import CustomerFile
+from .event_sources import EventSources
 from .faults import Fault
-from .rate_limits import RateLimiter
+from .rate_limits import Quota, RateLimiter
 from .settings import Settings
 
 REMEMBERED_REQUESTS = 100_000
@@ -42,12 +43,12 @@ class World:
         self.lock = threading.RLock()
         self.clock = Clock()
         self._initial = (settings, access_token, advertiser_id)
-        # Ids grow from one run to the next too, so that no id ever means two audiences (API reference section 9.8).
-        self._audience_ids = itertools.count(7_000_000_000_000_000_000 + int(time.time() * 1_000_000))
+        # Ids grow from one run to the next too, so that no id ever means two things (API reference section 9.8).
+        self._ids = itertools.count(7_000_000_000_000_000_000 + int(time.time() * 1_000_000))
         self.reset()
 
     def reset(self) -> None:
-        """Back to the start, except that audience ids keep growing."""
+        """Back to the start, except that ids keep growing."""
         with self.lock:
             self.settings, access_token, advertiser_id = self._initial
             self.clock.reset()
@@ -59,6 +60,10 @@ class World:
             self.audiences: dict[str, Audience] = {}
             self.files: dict[str, CustomerFile] = {}
             self.poison: frozenset[bytes] = frozenset()
+            self.event_sources = EventSources(self.new_id)
+            self.event_sources.add_defaults(advertiser_id, self.clock.now())
+            self.poisoned_event_ids: frozenset[str] = frozenset()
+            self.poisoned_events: frozenset[str] = frozenset()
 
     @property
     def default_advertiser_id(self) -> str:
@@ -92,9 +97,9 @@ class World:
             raise ApiError(Code.TOKEN_EXPIRED, "Access token has expired.")
         return token
 
-    def admit(self, token: AccessToken, scope: Scope, *, streaming: bool = False) -> None:
+    def admit(self, token: AccessToken, scope: Scope, quota: Quota = Quota.GENERAL) -> None:
         """Count the call against the limits of its app, then look at the scope."""
-        self.rate_limiter.admit(token.app_id, self.clock.now(), self.settings, streaming=streaming)
+        self.rate_limiter.admit(token.app_id, self.clock.now(), self.settings, quota)
         if scope not in token.scopes:
             raise ApiError(
                 Code.NO_PERMISSION, f"No permission: the access token lacks the scope {scope.title_at_tiktok}."
@@ -107,9 +112,9 @@ class World:
         if advertiser_id not in token.advertiser_ids:
             raise ApiError(Code.NO_PERMISSION, f"No permission to operate advertiser: {advertiser_id}")
 
-    def new_audience_id(self) -> str:
+    def new_id(self) -> str:
         """19 digits, larger than any before."""
-        return str(next(self._audience_ids))
+        return str(next(self._ids))
 
     def check_room(self, advertiser_id: str) -> None:
         """That the advertiser may have one more custom audience, of whatever type."""

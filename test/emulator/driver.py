@@ -11,7 +11,22 @@ from local.emulator.server import EmulatorServer
 
 CUSTOM_AUDIENCE = "/open_api/v1.3/dmp/custom_audience/"
 SEGMENT = "/open_api/v1.3/segment/"
+API = "/open_api/v1.3/"
+TRACK = API + "event/track/"
 SECONDS = 10
+EVENT_SOURCE_IDS = {
+    "web": "EMULATEDPIXEL0000001",
+    "app": "7000000000000000101",
+    "offline": "7000000000000000201",
+    "crm": "7000000000000000301",
+}
+NEEDED = {
+    "web": {"page": {"url": "https://shop.example/basket"}},
+    "app": {"app": {"app_id": "com.example.shop"}},
+    "offline": {},
+    "crm": {"lead": {"lead_id": "lead 1"}},
+}
+EVENT_TIME = 1_790_000_000
 
 
 def digests(count: int, start: int = 0, kind: str = "sha256") -> list[str]:
@@ -36,6 +51,12 @@ def slots_sha256(**identifiers: Iterable[str]) -> str:
 def column(identifiers: Iterable[str], *audience_ids: str) -> list[list[dict[str, object]]]:
     """batch_data for an id_schema of one kind."""
     return [[{"id": identifier, "audience_ids": list(audience_ids)}] for identifier in identifiers]
+
+
+def any_event(source: str = "web", **changed: Any) -> dict[str, Any]:
+    """An event that has what it needs; a member that is changed to None is left out."""
+    event = {"event": "Purchase", "event_time": EVENT_TIME, **NEEDED[source], **changed}
+    return {name: value for name, value in event.items() if value is not None}
 
 
 class Driver:
@@ -113,6 +134,22 @@ class Driver:
             **fields,
         }
         return self.post(SEGMENT + "mapping/", body)
+
+    def track(self, data: object, source: str = "web", **changed: Any) -> Any:
+        body = {"event_source": source, "event_source_id": EVENT_SOURCE_IDS.get(source), "data": data, **changed}
+        return self.post(TRACK, body)
+
+    def received(self, source: str = "web", event_source_id: str | None = None) -> Any:
+        """What an event source was sent, as the control plane tells it."""
+        asked = {"event_source": source, "event_source_id": event_source_id or EVENT_SOURCE_IDS[source]}
+        return self.emulator.tell("events", asked)
+
+    def advance(self, seconds: float) -> None:
+        self.emulator.tell("clock", {"advance_seconds": seconds})
+
+    def add_event_source(self, source: str, name: str, **changed: Any) -> str:
+        given = {"event_source": source, "name": name, **changed}
+        return str(self.emulator.tell("event_sources", given)["event_source_id"])
 
     def list(self, **query: Any) -> Any:
         return self.get(CUSTOM_AUDIENCE + "list/", **{"advertiser_id": self.emulator.advertiser_id, **query})
