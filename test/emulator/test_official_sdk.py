@@ -8,7 +8,7 @@ import business_api_client
 import pytest
 from business_api_client.rest import ApiException
 
-from .driver import Driver, column, digests, lines
+from .driver import EVENT_SOURCE_IDS, Driver, column, digests, lines
 
 TOKEN = "emulator-access-token"  # noqa: S105
 ADVERTISER = "7000000000000000001"
@@ -127,3 +127,42 @@ def test_the_official_sdk_finds_the_advertisers(client: Any) -> None:
         advertiser_ids=[ADVERTISER], access_token=TOKEN
     )
     assert info["data"]["list"][0]["status"] == "STATUS_ENABLE"
+
+
+def test_the_official_sdk_makes_and_lists_pixels(client: Any) -> None:
+    measurement = business_api_client.MeasurementApi(client)
+    made = [
+        measurement.pixel_create(
+            access_token=TOKEN,
+            body=business_api_client.PixelCreateBody(
+                advertiser_id=ADVERTISER, pixel_name=f"pixel {number}", pixel_category="ONLINE_STORE"
+            ),
+        )["data"]["pixel_code"]
+        for number in range(20)
+    ]
+    filtering = business_api_client.FilteringPixelList(available_for_catalog_only=False)
+    listed = [
+        pixel["pixel_code"]
+        for page in (1, 2)
+        for pixel in measurement.pixel_list(ADVERTISER, TOKEN, page=page, page_size=20, filtering=filtering)["data"][
+            "pixels"
+        ]
+    ]
+    assert listed == [EVENT_SOURCE_IDS["web"], *made]
+    (found,) = measurement.pixel_list(ADVERTISER, TOKEN, code=made[7])["data"]["pixels"]
+    assert found["pixel_name"] == "pixel 7"
+
+
+def test_the_official_sdk_makes_and_gets_offline_event_sets(client: Any) -> None:
+    measurement = business_api_client.MeasurementApi(client)
+    body = business_api_client.OfflineCreateBody(advertiser_id=ADVERTISER, name="shops", description="all of them")
+    event_set_id = measurement.offline_create(access_token=TOKEN, body=body)["data"]["event_set_id"]
+    got = measurement.offline_get(access_token=TOKEN, advertiser_id=ADVERTISER, event_set_ids=[event_set_id])
+    (event_set,) = got["data"]["event_set_list"]
+    assert (event_set["name"], event_set["auto_tracking"]) == ("shops", False)
+    assert len(measurement.offline_get(access_token=TOKEN)["data"]["event_set_list"]) == 2
+
+
+def test_the_official_sdk_lists_apps(client: Any) -> None:
+    (app,) = business_api_client.APPManagementApi(client).app_list(ADVERTISER, TOKEN)["data"]["apps"]
+    assert app["app_id"] == EVENT_SOURCE_IDS["app"]
