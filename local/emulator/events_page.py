@@ -16,7 +16,7 @@ from .world import World
 PATH = "/events"
 SHOWN_EVENTS = 20
 SHOWN_NAMES = 100
-SHOWN_CHARACTERS = 6
+SHOWN_CHARACTERS = 4
 SHOWN_IDENTIFIERS = (
     "lead_id",
     "email",
