@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Time that must be left to start on a further step: for its calls, with time-outs and retries.
 STEP_SECONDS = 180
+# How long what was created may take to show up in a list, once the call that may have created it is over.
+SETTLE_SECONDS = 60.0
 
 
 def expect_time_for(step: str, seconds_left: float, *, has_progressed: bool) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import tenacity
 
+from lambdas.attempts import SETTLE_SECONDS
 from lambdas.audiences.delivery import CREATED, NOT_THERE, SUPERSEDED, Applied
 from lambdas.audiences.history import FOLLOWS_SECONDS, Change, Entry, History
 from lambdas.tiktok.errors import (
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from lambdas.audiences.ports import AudienceApi, Registry, Route
     from lambdas.ports import Clock, Ledger
 
-# How long a new audience may take to show up in the list, once the call that may have created it is over.
-SETTLE_SECONDS = 60.0
 _TURN_ATTEMPTS = 25  # a short wait in place; a longer one is the queue's
 # TikTok may have lost the files that are in the history, and those that an interrupted attempt uploaded in their place.
 _LOST_TWICE = 2

@@ -19,7 +19,7 @@ from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rule
 from lambdas.aws.clients import new_client
 from lambdas.aws.executions import StepFunctionsExecutions
 from lambdas.aws.notifications import parse_notification
-from lambdas.aws.queue_consumer import QueueConsumer, is_confirmed
+from lambdas.aws.queue_consumer import HOLD_MARGIN_SECONDS, QueueConsumer, is_confirmed
 from lambdas.aws.records import Record, process_each
 from lambdas.composition import Surroundings, guarded
 from lambdas.contracts import Metric
@@ -29,9 +29,6 @@ from lambdas.tiktok.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
     from lambdas.ports import Clock
-
-# A message stays hidden for this long after the function's own time-out, so that no two work on it at once.
-_HOLD_MARGIN_SECONDS = 30
 
 _METRIC_OF = {
     Result.DELIVERED: Metric.OBJECTS_DELIVERED,
@@ -65,7 +62,7 @@ class Application:
             return context.get_remaining_time_in_millis() / 1000
 
         def activate() -> None:
-            self.consumer.hold(record, seconds_left() + _HOLD_MARGIN_SECONDS)
+            self.consumer.hold(record, seconds_left() + HOLD_MARGIN_SECONDS)
             version = parse_notification(record.body, bucket=self.settings.bucket)
             logger.append_keys(object_key=version.key, version_id=version.version_id)
             owner = f"{context.aws_request_id}/{record.message_id}"

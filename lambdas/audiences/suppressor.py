@@ -18,6 +18,7 @@ from lambdas.audiences.history import Change, Entry
 from lambdas.audiences.routes import STREAMED_AUDIENCE
 from lambdas.audiences.rows.stream_entries import StreamEntry
 from lambdas.audiences.tools import Tools
+from lambdas.files.streams import ByteStream
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.tiktok.errors import ConnectorError, FileExpired, RetryableError
 from lambdas.tiktok.models import Action, AudienceListing, CalculateType, CustomAudience, IdSchema, MappingAction
@@ -70,7 +71,7 @@ class Suppressor:
         assert space is not None
         assert attempt.delivery.check is not None
         count = sum(part.bytes for part in attempt.delivery.check.parts) // (2 * space.digest_bytes + 1)
-        digests = io.BufferedReader(_Stream(self._digests(attempt)))
+        digests = io.BufferedReader(ByteStream(self._digests(attempt)))
         self._suppressions.add(attempt.version, space, digests, count)
         failures: list[ConnectorError] = []
         for tools in advertisers:
@@ -161,29 +162,6 @@ class Suppressor:
             for row in rows.decode().split():
                 number += 1
                 yield StreamEntry(number, (row,) * slots, ())
-
-
-class _Stream(io.RawIOBase):
-    """Bytes that are made as they are read."""
-
-    def __init__(self, source: Iterator[bytes]) -> None:
-        self._source = source
-        self._left = b""
-
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Fill a buffer as far as what is there goes."""
-        while not self._left:
-            following = next(self._source, None)
-            if following is None:
-                return 0
-            self._left = following
-        count = min(len(buffer), len(self._left))
-        buffer[:count], self._left = self._left[:count], self._left[count:]
-        return count
 
 
 def _can_hold(audience: CustomAudience, space: IdentifierSpace) -> bool:

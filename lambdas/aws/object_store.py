@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from lambdas.aws.failures import aws_failures, error_code
+from lambdas.files.streams import ByteStream
 from lambdas.objects import LARGEST_DOCUMENT, UNVERSIONED, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef
 
 _CHUNK_BYTES = 1 << 20
+_PART_BYTES = 8 << 20
 # A delete marker answers MethodNotAllowed when it is asked for by its version.
 _MISSING = {"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed"}
 _READ_REMEDY = "Was it encrypted with another key than the bucket's? If not, deploy the stack again."
@@ -74,6 +77,25 @@ class S3ObjectStore:
                 return body.read(LARGEST_DOCUMENT + 1)
             finally:
                 body.close()
+
+    def write_stream(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Write an object of whatever size, from chunks that are made as it is written.
+
+        Raises RetryableError or FatalError, and what the chunks raise.
+        """
+        # Imported only where something is written back: it is a part of the cold start.
+        from boto3.s3.transfer import TransferConfig
+
+        # One part after the other, or memory would hold ten of them.
+        one_by_one = TransferConfig(multipart_threshold=_PART_BYTES, multipart_chunksize=_PART_BYTES, use_threads=False)
+        with aws_failures("writing an object"):
+            self._client.upload_fileobj(
+                io.BufferedReader(ByteStream(iter(chunks))),
+                self._bucket,
+                key,
+                ExtraArgs={"ContentType": "application/x-ndjson"},
+                Config=one_by_one,
+            )
 
     def write_json(self, key: str, document: Mapping[str, Any] | Sequence[Any]) -> None:
         """Write a document. Raises RetryableError or FatalError."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
+# A message stays hidden for this long after the function's own time-out, so that no two work on it at once.
+HOLD_MARGIN_SECONDS = 30
 _LONGEST_DELAY = 3600  # seconds; SQS allows 12 hours in all
 _LONGEST_POSTPONEMENT = 900  # seconds, SQS's limit
 # Attributes of a copy.
@@ -92,10 +94,10 @@ class QueueConsumer:
 
     def _process_or_route(self, record: Record, process: Callable[[], None], last_words: Callable[[], str]) -> None:
         try:
-            if _attempts(record) > self._max_receive_count:
-                self._bury_interrupted(record, last_words)
-            else:
+            if self.may_try(record):
                 process()
+            else:
+                self._bury_interrupted(record, last_words)
         except RejectedError as error:
             self._count_cause(error)
             self._bury(record, error.reason, str(error))
@@ -106,6 +108,10 @@ class QueueConsumer:
         except (RetryableError, FatalError) as error:
             self._count_cause(error)
             self._try_again(record, error)
+
+    def may_try(self, record: Record) -> bool:
+        """Whether an attempt is left; ``consume`` puts a record without one away, and does not process it."""
+        return _attempts(record) <= self._max_receive_count
 
     def hold(self, record: Record, seconds: float) -> None:
         """Hide a record for as long as this function may work on it; the queue's own time-out is six times that."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-_LINE_NUMBERS = 100  # kept for each reason
+LINE_NUMBERS = 100  # kept for each reason
 
 
 @dataclass
@@ -70,12 +70,12 @@ class Tally:
             for reason, count in more.items():
                 counts[reason] = counts.get(reason, 0) + count
                 kept = [*lines.get(reason, ()), *(before + line for line in more_lines[reason])]
-                lines[reason] = kept[:_LINE_NUMBERS]
+                lines[reason] = kept[:LINE_NUMBERS]
 
 
 def _count(counts: dict[str, int], lines: dict[str, list[int]], reason: str, line_number: int) -> None:
     reason = str(reason)
     counts[reason] = counts.get(reason, 0) + 1
     kept = lines.setdefault(reason, [])
-    if len(kept) < _LINE_NUMBERS:
+    if len(kept) < LINE_NUMBERS:
         kept.append(line_number)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.errors import TikTokRejected, TikTokUnavailable
+from lambdas.tiktok.errors import TikTokRejected
 from lambdas.tiktok.models import (
     Action,
     AudienceDetails,
@@ -24,7 +24,7 @@ from lambdas.tiktok.models import (
     UploadedFile,
 )
 from lambdas.tiktok.pagination import read_listing
-from lambdas.tiktok.protocol import FileField, Reply, Request, masked
+from lambdas.tiktok.protocol import FileField, Request, id_in, masked
 
 _ROOT = "dmp/custom_audience/"
 _PAGE_SIZE = 100  # the largest that list takes (section 3.6)
@@ -234,16 +234,6 @@ def _md5(content: BinaryIO) -> str:
     while block := content.read(_READ_BYTES):
         signature.update(block)
     return signature.hexdigest()
-
-
-def id_in(reply: Reply, name: str, call: str) -> str:
-    """The id of this name in an answer. Raises TikTokUnavailable, with ``may_have_happened``, when it is missing."""
-    value = reply.data.get(name)
-    if not value:
-        raise TikTokUnavailable(
-            f"TikTok answered {call} with success but no {name} [request {reply.request_id}].", may_have_happened=True
-        )
-    return str(value)
 
 
 def _audience(entry: Mapping[str, Any]) -> CustomAudience:

@@ -10,11 +10,13 @@ from __future__ import annotations
 class ConnectorError(Exception):
     """Base of all errors that the connector raises on purpose.
 
-    ``code`` is TikTok's return code, where one was given; ``listed`` is false when the code table does not know it.
+    ``code`` is TikTok's return code, where one was given, and ``said`` its message, masked; ``listed`` is false when
+    the code table does not know it.
     """
 
     reason = "connector_error"
     code: int | None = None
+    said: str = ""
     listed: bool = True
 
     def __init__(self, message: str, *, reason: str | None = None) -> None:

@@ -65,6 +65,14 @@ class EventSource(StrEnum):
 
 
 @dataclass(frozen=True)
+class NamedEventSource:
+    """A pixel or an offline event set (section 7). ``id`` is what events name it by: for a pixel, its code."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Credentials:
     """An access token and the advertiser it acts for. The token never shows in a representation."""
 

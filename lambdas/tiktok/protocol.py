@@ -20,6 +20,8 @@ from lambdas.tiktok.errors import (
 )
 
 _MESSAGE_LIMIT = 300
+# The calls of the scope Measurement (section 2.3).
+_MEASURES = ("event/", "pixel/", "offline/", "crm/", "app/")
 # Answers quote what was sent: hashes, tokens and addresses must not travel on into messages and logs.
 _NOT_IN_REQUEST_ID = re.compile(r"[^0-9A-Za-z-]")
 _SENSITIVE = re.compile(
@@ -38,7 +40,7 @@ class FileField:
 
 @dataclass(frozen=True)
 class Request:
-    """One call. ``path`` is relative to the API's base and ends with a slash."""
+    """One call. ``path`` is relative to the API's base and ends with a slash. ``json`` is a body that is encoded."""
 
     method: str
     path: str
@@ -46,6 +48,7 @@ class Request:
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     file: FileField | None = None
+    json: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,16 @@ def decipher(answer: Answer, path: str) -> Reply:
     raise _error(code, str(envelope.get("message", "")), request_id, path)
 
 
+def id_in(reply: Reply, name: str, call: str) -> str:
+    """The id of this name in an answer. Raises TikTokUnavailable, with ``may_have_happened``, when it is missing."""
+    value = reply.data.get(name)
+    if not value:
+        raise TikTokUnavailable(
+            f"TikTok answered {call} with success but no {name} [request {reply.request_id}].", may_have_happened=True
+        )
+    return str(value)
+
+
 def masked(message: str) -> str:
     """A text of TikTok's, cut to 300 characters and without whatever could be an identifier or a token.
 
@@ -110,13 +123,15 @@ def _error(code: int, message: str, request_id: str, path: str) -> ConnectorErro
         case Kind.TOKEN:
             error = TokenRejected(f"{text} Put a valid ACCESS_TOKEN into the secret, then replay.")
         case Kind.PERMISSION:
+            scope = "Measurement" if path.startswith(_MEASURES) else "Audience Management"
             error = PermissionMissing(
-                f"{text} Give the token the scope Audience Management and a role on the advertiser, then replay."
+                f"{text} Give the token the scope {scope} and a role on the advertiser, then replay."
             )
         case Kind.FILE_EXPIRED:
             error = FileExpired(text)
         case Kind.REJECTED:
             error = TikTokRejected(text)
     error.code = code
+    error.said = masked(message)
     error.listed = listed
     return error

@@ -7,10 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.tiktok.audiences import id_in
 from lambdas.tiktok.client import TikTokClient
 from lambdas.tiktok.models import CreatedAudience, IdSchema, MappingAction
-from lambdas.tiktok.protocol import Request
+from lambdas.tiktok.protocol import Request, id_in
 
 LONGEST_NAME = 70  # characters; TikTok cuts a longer name (section 4.1), so that it would not be found again
 # TikTok documents no limit of a mapping; these are what others keep to (section 4.2).

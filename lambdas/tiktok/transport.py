@@ -49,20 +49,22 @@ class HttpTransport:
             TikTokUnavailable: no answer came; ``may_have_happened`` is false only when no connection was made.
         """
         headers = {"Access-Token": access_token}
-        encoder = None
+        content: MultipartEncoder | bytes | None = request.json
+        if content is not None:
+            headers["Content-Type"] = "application/json"
         if request.file is not None:
             request.file.content.seek(0)
             encoder = MultipartEncoder(
                 {**(request.form or {}), "file": (request.file.name, request.file.content, "text/csv")}
             )
-            headers["Content-Type"] = encoder.content_type
+            content, headers["Content-Type"] = encoder, encoder.content_type
         try:
             response = self._session().request(
                 request.method,
                 self._base + request.path,
                 params=dict(request.query),
                 json=request.body,
-                data=encoder,
+                data=content,
                 headers=headers,
                 timeout=self._timeouts,
                 allow_redirects=False,

@@ -5,7 +5,8 @@ import pytest
 from moto import mock_aws
 
 from local.emulator.server import EmulatorServer
-from test.support.pipeline import REGION, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import REGION
 
 UNLIMITED = {"queries_per_second": None, "queries_per_minute": None, "queries_per_day": None}
 

@@ -10,7 +10,8 @@ import pytest
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of, slots_digest
 from test.support.crashes import Killed, Tripwire
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET
 
 zstd = pytest.importorskip("backports.zstd")
 PEOPLE = any_hashes(2_000, seed="actions")

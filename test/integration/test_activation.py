@@ -15,7 +15,8 @@ from test.support.builders import (
     members_digest,
     notification_of,
 )
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET
 
 KEY = "tiktok/Foodies & Friends + 100%/email_sha256/{}.csv"
 

@@ -28,7 +28,7 @@ from lambdas.tiktok.errors import (
 )
 from lambdas.tiktok.models import CalculateType, Credentials
 from lambdas.tiktok.protocol import Answer, Request
-from test.support.pipeline import REGION
+from test.support.stage import REGION
 
 TOKEN = "secret-12345678901-words"  # noqa: S105 - not one
 

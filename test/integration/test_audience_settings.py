@@ -7,7 +7,8 @@ import pytest
 
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET
 
 PEOPLE = any_hashes(100, seed="settings")
 SETTINGS, FILE = "tiktok/Foodies/audience.json", "tiktok/Foodies/email_sha256/{}.csv"

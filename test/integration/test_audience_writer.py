@@ -14,8 +14,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lambdas.attempts import SETTLE_SECONDS
 from lambdas.audiences.attempt import Attempt
-from lambdas.audiences.audience_writer import SETTLE_SECONDS, AudienceWriter
+from lambdas.audiences.audience_writer import AudienceWriter
 from lambdas.audiences.delivery import Applied, Delivery
 from lambdas.audiences.history import Change, Entry
 from lambdas.audiences.routes import FileRoute
@@ -37,7 +38,7 @@ from lambdas.tiktok.models import (
 from test.support.builders import any_version
 from test.support.clocks import FakeClock
 from test.support.crashes import Killed
-from test.support.pipeline import REGION, TABLE
+from test.support.stage import REGION, TABLE
 
 NAME = "Foodies"
 SECONDS_LEFT = 200.0

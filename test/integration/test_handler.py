@@ -12,7 +12,8 @@ from lambdas.tiktok.protocol import Answer, Request
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
 from test.support.clocks import FakeClock
-from test.support.pipeline import FUNCTION_SECONDS, Context, Message, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import FUNCTION_SECONDS, Context, Message
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 

@@ -11,8 +11,9 @@ from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, notification_of
 from test.support.crashes import Tripwire
 from test.support.memory_ledger import Table
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
 from test.support.scenes import use_memory_ledger
+from test.support.stage import BUCKET
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 RANGE_ROWS = 100

@@ -14,7 +14,8 @@ from lambdas.audiences.preparation import Preparation
 from lambdas.observability import logger
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
-from test.support.pipeline import FUNCTION_SECONDS, Context, Message, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import FUNCTION_SECONDS, Context, Message
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 MARKED = any_hashes(1500, seed="marked")

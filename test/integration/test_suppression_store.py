@@ -19,7 +19,7 @@ from lambdas.objects import ObjectVersion
 from lambdas.suppressions.models import MANIFEST_KEY, Manifest, prefix_of
 from lambdas.tiktok.errors import FatalError, NotReady, RetryableError
 from test.support.builders import any_version
-from test.support.pipeline import REGION
+from test.support.stage import REGION
 
 EMAILS = IdentifierSpace.EMAIL_SHA256
 PHONES = IdentifierSpace.PHONE_SHA256

@@ -10,7 +10,8 @@ from lambdas.tiktok.transport import HttpTransport
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_audience_file, any_hashes, as_file, members_digest, notification_of
 from test.support.crashes import Tripwire
-from test.support.pipeline import FUNCTION_SECONDS, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import FUNCTION_SECONDS
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
 

@@ -16,7 +16,8 @@ from local.emulator.audiences import Audience
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
 from test.support.crashes import Killed, Tripwire
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET
 from test.support.watching import Watching
 
 PEOPLE = any_hashes(1_500, seed="watch")

@@ -14,7 +14,8 @@ from lambdas.objects import ObjectVersion
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file, members_digest, slots_digest
 from test.support.memory_ledger import MemoryLedger, MemoryRegistry, Table
-from test.support.pipeline import BUCKET, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET
 
 FILES, STREAM, ABROAD = "Foodies", "Streamed", "Abroad"
 OTHER_ADVERTISER = "7000000000000000077"

@@ -11,7 +11,8 @@ from lambdas.audiences.watch import handler
 from lambdas.settings import WatchSettings
 from lambdas.tiktok.transport import HttpTransport
 from test.support.crashes import Tripwire, WiredClient, WiredTransport
-from test.support.pipeline import BUCKET, FUNCTION_SECONDS, SECRET, TABLE, Context, Pipeline
+from test.support.pipeline import Pipeline
+from test.support.stage import BUCKET, FUNCTION_SECONDS, SECRET, TABLE, Context
 
 STATUS = "TikTok Audience Status"
 
