@@ -43,12 +43,18 @@ def normalise_email(raw: str | None, rule: EmailRule = EmailRule.PLAIN) -> tuple
     plain = _check(read_value(raw).translate(_SPACES))
     if rule is EmailRule.PLAIN:
         return (plain,)
+    if rule is EmailRule.BOTH:
+        return audience_variants(plain)
     older = _older(plain)
-    if rule is EmailRule.OLDER:
-        if older is None:
-            raise InvalidIdentifier(Reason.MALFORMED_EMAIL)
-        return (older,)
-    return (plain,) if older in (None, plain) else (plain, older)
+    if older is None:
+        raise InvalidIdentifier(Reason.MALFORMED_EMAIL)
+    return (older,)
+
+
+def audience_variants(text: str) -> tuple[str, ...]:
+    """The texts that audiences may hash of an address, by ``EmailRule.BOTH``, given the text for the Events API."""
+    older = _older(text)
+    return (text,) if older in (None, text) else (text, older)
 
 
 def normalise_email_for_events(raw: str | None) -> str:

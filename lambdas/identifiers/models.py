@@ -16,6 +16,10 @@ class Reason(StrEnum):
     MALFORMED_DEVICE_ID = "malformed_device_id"
     ZERO_DEVICE_ID = "zero_device_id"
     UNFIT_HASH = "unfit_hash"
+    MALFORMED_EXTERNAL_ID = "malformed_external_id"
+    MALFORMED_NAME = "malformed_name"
+    MALFORMED_ZIP_CODE = "malformed_zip_code"
+    MALFORMED_PLACE = "malformed_place"
 
 
 class InvalidIdentifier(ValueError):

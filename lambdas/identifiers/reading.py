@@ -23,10 +23,11 @@ SPACES = (
     + "\u3000\ufeff"
 )
 _QUOTES = "\"'`\u00ab\u00bb\u2018\u2019\u201c\u201d"
-_EDGES = SPACES + _CONTROLS + _QUOTES
+_BLANKS = SPACES + _CONTROLS
+_EDGES = _BLANKS + _QUOTES
 
 # What databases, spreadsheets and pandas write for nothing. None of them is an identifier of any kind.
-_NULL_WORDS = frozenset(
+NULL_WORDS = frozenset(
     {
         "null",
         "(null)",
@@ -62,6 +63,16 @@ def read_value(raw: str | None) -> str:
     text = text.strip(_EDGES).lower()
     if not text:
         raise InvalidIdentifier(Reason.EMPTY)
-    if text in _NULL_WORDS:
+    if text in NULL_WORDS:
+        raise InvalidIdentifier(Reason.NULL_WORD)
+    return text
+
+
+def read_as_written(raw: str | None) -> str:
+    """The value without surrounding blanks, and otherwise as it is written. Raises as ``read_value`` does."""
+    text = (raw or "").strip(_BLANKS)
+    if not text:
+        raise InvalidIdentifier(Reason.EMPTY)
+    if text.lower() in NULL_WORDS:
         raise InvalidIdentifier(Reason.NULL_WORD)
     return text
