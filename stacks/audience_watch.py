@@ -55,6 +55,8 @@ class AudienceWatch(Construct):
         tiktok_api_url: str,
     ) -> None:
         super().__init__(scope, construct_id)
+        # That of the audiences pipeline.
+        self._service = Stack.of(self).stack_name
         self.watch = ConnectorFunction(
             self,
             "Look",
@@ -70,6 +72,7 @@ class AudienceWatch(Construct):
                 ),
                 Env.EXPIRY_WARNING_DAYS.value: str(settings.expiry_warning_days),
             },
+            service=self._service,
         )
         self.watch.function.configure_async_invoke(max_event_age=_LONGEST_WAIT, retry_attempts=1)
         self._schedule()
@@ -77,7 +80,7 @@ class AudienceWatch(Construct):
             RunbookAlarm(
                 self,
                 metric.value,
-                metric=connector_metric(self, metric),
+                metric=connector_metric(metric, service=self._service),
                 threshold=0,
                 meaning=meaning,
                 runbook_anchor=anchor,
@@ -128,7 +131,10 @@ class AudienceWatch(Construct):
         return [
             heading("# Audiences at TikTok\nWhat TikTok made of the files, by an hourly look"),
             row(
-                Graph("Audiences that need somebody", tuple(connector_metric(self, each) for each, *_ in _ALARMS)),
+                Graph(
+                    "Audiences that need somebody",
+                    tuple(connector_metric(each, service=self._service) for each, *_ in _ALARMS),
+                ),
                 Graph("People matched", (self._each_audience(AudienceMetric.SIZE),)),
                 Graph("Matched share of the rows", (self._each_audience(AudienceMetric.MATCHED_SHARE),)),
             ),
@@ -141,7 +147,7 @@ class AudienceWatch(Construct):
     def _each_audience(self, metric: AudienceMetric) -> aws_cloudwatch.IMetric:
         """A line for each audience that was measured lately."""
         dimensions = f"{{{METRIC_NAMESPACE},advertiser,audience,service}}"
-        filters = f'MetricName="{metric}" service="{Stack.of(self).stack_name}"'
+        filters = f'MetricName="{metric}" service="{self._service}"'
         return aws_cloudwatch.SearchExpression(
             expression=f"SEARCH('{dimensions} {filters}', 'Maximum', 3600)", period=Duration.hours(1)
         )

@@ -5,18 +5,21 @@ Who is in a file below ``suppression/`` leaves all of them.
 
 from __future__ import annotations
 
-from aws_cdk import Duration, aws_cloudwatch, aws_lambda
+from aws_cdk import Duration, Stack, aws_cloudwatch, aws_lambda
 from constructs import Construct
 
 from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX, Env, Metric
 from stacks.foundation import Foundation
 from stacks.large_objects import LargeObjects
+from stacks.parts.connection_alarms import ConnectionAlarms
 from stacks.parts.connector_function import ConnectorFunction
 from stacks.parts.connector_metric import connector_metric
 from stacks.parts.dashboard_row import Graph, heading, row
 from stacks.parts.object_created_rule import ObjectCreatedRule
 from stacks.parts.pipeline_alarms import PipelineAlarms
+from stacks.parts.pipeline_graphs import duration_graph, failure_graph, queue_row
 from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
+from stacks.parts.runbook_alarm import RunbookAlarm
 from stacks.settings import Settings
 
 # The longest that Lambda offers. A larger file is delivered in parts, so that one part has to fit into it.
@@ -39,6 +42,7 @@ class AudiencesPipeline(Construct):
         tiktok_api_url: str,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._service = Stack.of(self).stack_name
         self.queue = QueueWithDeadLetters(
             self,
             "Uploads",
@@ -72,6 +76,7 @@ class AudiencesPipeline(Construct):
                 ),
                 **of_rows,
             },
+            service=self._service,
         )
         self.activation = ConnectorFunction(
             self,
@@ -97,6 +102,7 @@ class AudiencesPipeline(Construct):
                 Env.LARGE_OBJECT_BYTES.value: str(settings.large_object_bytes),
                 Env.STATE_MACHINE_ARN.value: self.large_objects.machine_arn,
             },
+            service=self._service,
         )
         aws_lambda.EventSourceMapping(
             self,
@@ -108,28 +114,31 @@ class AudiencesPipeline(Construct):
             report_batch_item_failures=True,
             max_concurrency=settings.max_concurrency,
         )
-        PipelineAlarms(
+        alarms = PipelineAlarms(
             self,
             "Alarms",
             pipeline="audiences",
+            thing="an object",
+            service=self._service,
             queue=self.queue,
             function=self.activation.function,
             topic=foundation.alarm_topic,
         )
+        RunbookAlarm(
+            alarms,
+            "ChangesNotCarriedOut",
+            metric=connector_metric(Metric.NOT_CARRIED_OUT, service=self._service),
+            threshold=0,
+            meaning="TikTok accepted a change of the audiences pipeline and did not carry it out: people who were to "
+            "be removed are still in an audience.",
+            runbook_anchor="changes-not-carried-out",
+            topic=foundation.alarm_topic,
+        )
+        ConnectionAlarms(self, "ConnectionAlarms", service=self._service, topic=foundation.alarm_topic)
 
     def dashboard_rows(self) -> list[list[aws_cloudwatch.IWidget]]:
         """This pipeline's part of the dashboard: what waits, what became of it, how the function does."""
-        queue, dead_letters, function = self.queue.queue, self.queue.dead_letters, self.activation.function
-        waiting = (
-            queue.metric_approximate_number_of_messages_visible(label="waiting"),
-            queue.metric_approximate_number_of_messages_not_visible(label="under way, or waiting for a retry"),
-            queue.metric_approximate_number_of_messages_delayed(label="postponed"),
-            dead_letters.metric_approximate_number_of_messages_visible(label="dead letters"),
-        )
-        ages = (
-            queue.metric_approximate_age_of_oldest_message(label="waiting"),
-            dead_letters.metric_approximate_age_of_oldest_message(label="dead letters"),
-        )
+        function = self.activation.function
         outcomes = self._metrics(
             Metric.OBJECTS_DELIVERED,
             Metric.OBJECTS_SUPERSEDED,
@@ -149,31 +158,22 @@ class AudiencesPipeline(Construct):
             Metric.MISCONFIGURED,
             Metric.UNLISTED_CODES,
         )
-        failures = (
-            function.metric_errors(),
-            function.metric_throttles(),
-            *self._metrics(Metric.UNEXPECTED_ERRORS),
-        )
-        durations = (
-            function.metric_duration(statistic="p50", label="half of the objects"),
-            function.metric_duration(statistic=aws_cloudwatch.Stats.MAXIMUM, label="longest"),
-        )
         return [
             heading(
                 f"# Audiences\nObjects below `{AUDIENCES_PREFIX}` and `{SUPPRESSIONS_PREFIX}` on their way to TikTok"
             ),
-            row(Graph("Objects in the queues", waiting), Graph("Age of the oldest object (s)", ages)),
+            queue_row(self.queue, things="objects"),
             row(Graph("Objects by outcome", outcomes), Graph("Rows", rows)),
             row(
                 Graph("TikTok", tiktok),
-                Graph("Function: failures", failures),
-                Graph("Function: duration (ms)", durations),
+                failure_graph(function, *self._metrics(Metric.UNEXPECTED_ERRORS)),
+                duration_graph(function, things="objects"),
             ),
             *self.large_objects.dashboard_rows(),
         ]
 
     def _metrics(self, *metrics: Metric) -> tuple[aws_cloudwatch.IMetric, ...]:
-        return tuple(connector_metric(self, metric) for metric in metrics)
+        return tuple(connector_metric(metric, service=self._service) for metric in metrics)
 
 
 def _switch(is_on: bool) -> str:

@@ -4,37 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aws_cdk import ArnFormat, Aws, CfnOutput, CfnParameter, Stack, aws_cloudwatch, aws_iam, aws_lambda
+from aws_cdk import Aws, CfnOutput, CfnParameter, Stack, aws_cloudwatch, aws_iam, aws_lambda
 from constructs import Construct
 
-from lambdas.contracts import (
-    AUDIENCES_PREFIX,
-    PLANS_PREFIX,
-    RECEIPTS_PREFIX,
-    STATUS_FILE,
-    SUPPRESSION_LIST_PREFIX,
-    SUPPRESSIONS_PREFIX,
-    TIKTOK_API_URL,
-    TIKTOK_API_URL_PARAMETER,
-    Output,
-)
+from lambdas.contracts import TIKTOK_API_URL, TIKTOK_API_URL_PARAMETER, Output
 from stacks.audience_watch import AudienceWatch
 from stacks.audiences import AudiencesPipeline
 from stacks.foundation import Foundation
-from stacks.large_objects import LargeObjects
-from stacks.parts.acknowledgement import acknowledge_wildcard
-from stacks.parts.connection_alarms import ConnectionAlarms
-from stacks.parts.connector_function import ConnectorFunction
-from stacks.parts.object_created_rule import ObjectCreatedRule
-from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
+from stacks.rights.audiences import let_activation_deliver, let_large_objects_be_prepared, let_watch_look
+from stacks.rights.shared import arn_here, let_rule_fill_queue
 from stacks.settings import Settings
 
-_TRACING = [
-    "xray:PutTraceSegments",
-    "xray:PutTelemetryRecords",
-    "xray:GetSamplingRules",
-    "xray:GetSamplingTargets",
-]
+_Rows = list[list[aws_cloudwatch.IWidget]]
 
 
 class ConnectorStack(Stack):
@@ -67,38 +48,40 @@ class ConnectorStack(Stack):
 
         # Switching a pipeline off removes its queues, and with them whatever still waits there.
         if settings.audiences_enabled:
+            self._let_rules_use_the_key(foundation)
             code = aws_lambda.Code.from_asset(str(lambda_asset))
-            audiences = AudiencesPipeline(
+            rows = self._audiences(settings, foundation, code, tiktok_api_url)
+            dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=rows)
+            self._put_out(Output.DASHBOARD, dashboard.dashboard_name, "All of it at a glance")
+
+    def _audiences(
+        self, settings: Settings, foundation: Foundation, code: aws_lambda.Code, tiktok_api_url: str
+    ) -> _Rows:
+        """The audiences pipeline and the watch; returns their part of the dashboard."""
+        audiences = AudiencesPipeline(
+            self, "Audiences", settings=settings, foundation=foundation, code=code, tiktok_api_url=tiktok_api_url
+        )
+        let_rule_fill_queue(audiences.rule, audiences.queue)
+        let_activation_deliver(audiences, foundation)
+        let_large_objects_be_prepared(audiences.large_objects, foundation)
+        self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
+        self._put_out(Output.DEAD_LETTER_QUEUE_URL, audiences.queue.dead_letters.queue_url, "Uploads that failed")
+        self._put_out(Output.ACTIVATION_FUNCTION, audiences.activation.function.function_name, "Delivers uploads")
+        self._put_out(Output.STATE_MACHINE, audiences.large_objects.machine_arn, "Prepares large uploads")
+        rows = audiences.dashboard_rows()
+        if settings.audience_watch_enabled:
+            watch = AudienceWatch(
                 self,
-                "Audiences",
+                "AudienceWatch",
                 settings=settings,
                 foundation=foundation,
                 code=code,
                 tiktok_api_url=tiktok_api_url,
             )
-            self._let_rule_fill_queue(foundation, audiences.rule, audiences.queue)
-            self._let_activation_deliver(foundation, audiences)
-            self._let_large_objects_be_prepared(foundation, audiences.large_objects)
-            ConnectionAlarms(self, "ConnectionAlarms", topic=foundation.alarm_topic)
-            rows = audiences.dashboard_rows()
-            if settings.audience_watch_enabled:
-                watch = AudienceWatch(
-                    self,
-                    "AudienceWatch",
-                    settings=settings,
-                    foundation=foundation,
-                    code=code,
-                    tiktok_api_url=tiktok_api_url,
-                )
-                self._let_watch_look(foundation, watch)
-                rows += watch.dashboard_rows()
-                self._put_out(Output.WATCH_FUNCTION, watch.watch.function.function_name, "Looks at the audiences")
-            dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", widgets=rows)
-            self._put_out(Output.QUEUE_URL, audiences.queue.queue.queue_url, "Uploads that wait")
-            self._put_out(Output.DEAD_LETTER_QUEUE_URL, audiences.queue.dead_letters.queue_url, "Uploads that failed")
-            self._put_out(Output.ACTIVATION_FUNCTION, audiences.activation.function.function_name, "Delivers uploads")
-            self._put_out(Output.STATE_MACHINE, audiences.large_objects.machine_arn, "Prepares large uploads")
-            self._put_out(Output.DASHBOARD, dashboard.dashboard_name, "All of it at a glance")
+            let_watch_look(watch, foundation)
+            self._put_out(Output.WATCH_FUNCTION, watch.watch.function.function_name, "Looks at the audiences")
+            rows += watch.dashboard_rows()
+        return rows
 
     def _let_alarms_notify(self, foundation: Foundation) -> None:
         topic = foundation.alarm_topic
@@ -111,7 +94,7 @@ class ConnectorStack(Stack):
                 resources=[topic.topic_arn],
                 conditions={
                     "StringEquals": {"aws:SourceAccount": self.account},
-                    "ArnLike": {"aws:SourceArn": self._arn_here("cloudwatch", "alarm", "*")},
+                    "ArnLike": {"aws:SourceArn": arn_here(self, "cloudwatch", "alarm", "*")},
                 },
             )
         )
@@ -143,152 +126,21 @@ class ConnectorStack(Stack):
                 resources=["*"],
                 # Our log groups by name would be a circle: they need the key before they can exist.
                 conditions={
-                    "ArnLike": {"kms:EncryptionContext:aws:logs:arn": self._arn_here("logs", "log-group", "*")}
+                    "ArnLike": {"kms:EncryptionContext:aws:logs:arn": arn_here(self, "logs", "log-group", "*")}
                 },
             )
         )
 
-    def _let_rule_fill_queue(
-        self, foundation: Foundation, rule: ObjectCreatedRule, queue: QueueWithDeadLetters
-    ) -> None:
-        events = aws_iam.ServicePrincipal("events.amazonaws.com")
-        for target in (queue.queue, queue.dead_letters):
-            target.add_to_resource_policy(
-                aws_iam.PolicyStatement(
-                    sid="NotificationsOfUploads",
-                    principals=[events],
-                    actions=["sqs:SendMessage"],
-                    resources=[target.queue_arn],
-                    conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}},
-                )
-            )
-        # Not the rule itself, which would be a circle: it needs the queue, and the queue needs the key.
+    def _let_rules_use_the_key(self, foundation: Foundation) -> None:
+        # Not the rules by name, which would be a circle: a rule needs its queue, and the queue needs the key.
         foundation.key.add_to_resource_policy(
             aws_iam.PolicyStatement(
                 sid="RulesOnEncryptedQueues",
-                principals=[events],
+                principals=[aws_iam.ServicePrincipal("events.amazonaws.com")],
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=["*"],
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
-        )
-
-    def _let_activation_deliver(self, foundation: Foundation, audiences: AudiencesPipeline) -> None:
-        bucket, function = foundation.bucket, audiences.activation
-        for prefix in (AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX):
-            function.may(
-                "s3:GetObject",
-                "s3:GetObjectVersion",
-                on=bucket.arn_for_objects(f"{prefix}*"),
-                any_because="it reads whatever is uploaded below this prefix, and nothing else",
-            )
-        function.may(
-            "s3:AbortMultipartUpload",
-            # Its outdated parts go for good, by their versions: a delete marker would keep the identifiers.
-            "s3:DeleteObjectVersion",
-            "s3:GetObject",
-            "s3:PutObject",
-            on=bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
-            any_because="it keeps the suppression list below this prefix, whose parts get new names with every change",
-        )
-        # Without it a missing object answers 403, which looks like a right that is missing. No condition on the prefix:
-        # a read has no prefix, so the condition would never hold. Of the versions, it lists the suppression list's.
-        function.may("s3:ListBucket", "s3:ListBucketVersions", on=bucket.bucket_arn)
-        function.may(
-            "s3:PutObject",
-            on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),
-            any_because="it writes one receipt per upload below this prefix, and nothing else",
-        )
-        self._let_function_remember(foundation, function)
-        # Receiving and deleting is what the event source does, with the rights of the function.
-        function.may(
-            "sqs:ChangeMessageVisibility",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ReceiveMessage",
-            "sqs:SendMessage",  # what has to wait is put back with a delay
-            on=audiences.queue.queue.queue_arn,
-        )
-        function.may("sqs:SendMessage", on=audiences.queue.dead_letters.queue_arn)
-        function.may(
-            "s3:PutObject",
-            on=bucket.arn_for_objects(f"{PLANS_PREFIX}*"),
-            any_because="it writes below this prefix how a large object is cut, and nothing else",
-        )
-        function.may("states:StartExecution", on=audiences.large_objects.machine_arn)
-        function.may(
-            "states:DescribeExecution",
-            on=self._executions_of(audiences.large_objects),
-            any_because="an execution's name is made from the object that it prepares",
-        )
-        function.may("events:PutEvents", on=self._default_bus_arn)
-
-    def _let_function_remember(self, foundation: Foundation, function: ConnectorFunction) -> None:
-        """What every function needs: the key, the ledger, the credentials."""
-        function.may("kms:Decrypt", "kms:GenerateDataKey", on=foundation.key.key_arn)
-        # Documents are read by the conditional updates that claim them; what nobody changes is only read.
-        function.may("dynamodb:GetItem", "dynamodb:UpdateItem", on=foundation.ledger.table_arn)
-        function.may("secretsmanager:GetSecretValue", on=foundation.secret_arn)
-
-    def _let_large_objects_be_prepared(self, foundation: Foundation, large_objects: LargeObjects) -> None:
-        bucket, function = foundation.bucket, large_objects.parts
-        function.may(
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-            on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
-            any_because="it reads whatever is uploaded below this prefix, and nothing else",
-        )
-        function.may(
-            "s3:GetObject",
-            on=bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
-            any_because="it reads the suppression list, whose parts get new names with every change",
-        )
-        function.may("s3:ListBucket", on=bucket.bucket_arn)
-        self._let_function_remember(foundation, function)
-
-        machine = large_objects.machine_arn
-        for actions, resource, any_because in (
-            (["lambda:InvokeFunction"], function.function.function_arn, ""),
-            (["s3:GetObject"], bucket.arn_for_objects(f"{PLANS_PREFIX}*"), "it reads how large objects are cut"),
-            (["kms:Decrypt", "kms:GenerateDataKey"], foundation.key.key_arn, ""),
-            # A Distributed Map runs each of its items as an execution.
-            (["states:StartExecution"], machine, ""),
-            (
-                ["states:DescribeExecution", "states:StopExecution"],
-                self._executions_of(large_objects),
-                "Step Functions itself names the executions of the ranges",
-            ),
-            (_TRACING, "*", "X-Ray, which takes the traces, has no resource to name"),
-        ):
-            large_objects.role.add_to_policy(aws_iam.PolicyStatement(actions=actions, resources=[resource]))
-            if any_because:
-                acknowledge_wildcard(large_objects.role, resource, any_because)
-
-    def _let_watch_look(self, foundation: Foundation, watch: AudienceWatch) -> None:
-        bucket, function = foundation.bucket, watch.watch
-        function.may(
-            "s3:GetObject",
-            "s3:PutObject",
-            "s3:PutObjectTagging",
-            on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}{AUDIENCES_PREFIX}*/{STATUS_FILE}"),
-            any_because="it keeps one file for each audience, beside the receipts, and touches nothing else",
-        )
-        # Or S3 would not tell it that a file is not there yet.
-        function.may("s3:ListBucket", on=bucket.bucket_arn)
-        self._let_function_remember(foundation, function)
-        function.may("events:PutEvents", on=self._default_bus_arn)
-
-    def _executions_of(self, large_objects: LargeObjects) -> str:
-        """Every execution for a large object."""
-        return self._arn_here("states", "execution", f"{large_objects.machine.attr_name}:*")
-
-    @property
-    def _default_bus_arn(self) -> str:
-        return self.format_arn(service="events", resource="event-bus", resource_name="default")
-
-    def _arn_here(self, service: str, resource: str, name: str) -> str:
-        return self.format_arn(
-            service=service, resource=resource, resource_name=name, arn_format=ArnFormat.COLON_RESOURCE_NAME
         )
 
     def _put_out(self, output: Output, value: str, description: str) -> None:

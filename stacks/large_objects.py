@@ -48,6 +48,7 @@ class LargeObjects(Construct):
         foundation: Foundation,
         code: aws_lambda.Code,
         environment: Mapping[str, str],
+        service: str,
     ) -> None:
         super().__init__(scope, construct_id)
         self.parts = ConnectorFunction(
@@ -60,6 +61,7 @@ class LargeObjects(Construct):
             memory_size_mib=_MEMORY_SIZE_MIB,
             key=foundation.key,
             environment=environment,
+            service=service,
         )
         self.role = aws_iam.Role(self, "Role", assumed_by=aws_iam.ServicePrincipal("states.amazonaws.com"))
         self.machine = aws_stepfunctions.CfnStateMachine(

@@ -1,4 +1,4 @@
-"""The alarms of the connection to TikTok, which all pipelines share."""
+"""The alarms of the connection to TikTok, which every pipeline has."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from stacks.parts.runbook_alarm import RunbookAlarm
 class ConnectionAlarms(Construct):
     """Nothing can be delivered until someone changes the credentials or the configuration."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, topic: aws_sns.ITopic) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, service: str, topic: aws_sns.ITopic) -> None:
         super().__init__(scope, construct_id)
         RunbookAlarm(
             self,
             "TokenRejected",
-            metric=connector_metric(self, Metric.TOKEN_REJECTED),
+            metric=connector_metric(Metric.TOKEN_REJECTED, service=service),
             threshold=0,
             meaning="TikTok refuses the access token: it was revoked or has expired.",
             runbook_anchor="token-rejected",
@@ -27,7 +27,7 @@ class ConnectionAlarms(Construct):
         RunbookAlarm(
             self,
             "Misconfigured",
-            metric=connector_metric(self, Metric.MISCONFIGURED),
+            metric=connector_metric(Metric.MISCONFIGURED, service=service),
             threshold=0,
             meaning="The connector cannot work as configured: its secret, the token's scopes or its rights are wrong.",
             runbook_anchor="connector-misconfigured",

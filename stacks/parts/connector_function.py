@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aws_cdk import Duration, RemovalPolicy, Stack, aws_iam, aws_kms, aws_lambda, aws_logs
+from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_kms, aws_lambda, aws_logs
 from constructs import Construct
 
 from lambdas.contracts import METRIC_NAMESPACE
@@ -16,6 +16,7 @@ class ConnectorFunction(Construct):
 
     The managed policy AWSLambdaBasicExecutionRole would let it write to every log group of the account, and the grant
     methods of the CDK give more actions than we use; so a right is a statement that names actions and resource.
+    `service` is the name of its metrics and in its log.
     """
 
     def __init__(
@@ -30,9 +31,9 @@ class ConnectorFunction(Construct):
         memory_size_mib: int,
         key: aws_kms.IKey,
         environment: Mapping[str, str],
+        service: str,
     ) -> None:
         super().__init__(scope, construct_id)
-        service = Stack.of(self).stack_name
         self.role = aws_iam.Role(self, "Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group = aws_logs.LogGroup(
             self,

@@ -14,7 +14,10 @@ _OLDEST_MESSAGE = Duration.hours(1)
 
 
 class PipelineAlarms(Construct):
-    """Something needs a human, nothing moves any more, or the function crashes."""
+    """Something needs a human, nothing moves any more, or the function crashes.
+
+    `thing` is what one message is about, with its article.
+    """
 
     def __init__(
         self,
@@ -22,6 +25,8 @@ class PipelineAlarms(Construct):
         construct_id: str,
         *,
         pipeline: str,
+        thing: str,
+        service: str,
         queue: QueueWithDeadLetters,
         function: aws_lambda.IFunction,
         topic: aws_sns.ITopic,
@@ -34,7 +39,8 @@ class PipelineAlarms(Construct):
                 period=Duration.minutes(1), statistic=aws_cloudwatch.Stats.MAXIMUM
             ),
             threshold=0,
-            meaning=f"An object of the {pipeline} pipeline was not delivered and waits in the dead-letter queue.",
+            meaning=f"{thing.capitalize()} of the {pipeline} pipeline was not delivered and waits in the dead-letter "
+            "queue.",
             runbook_anchor="dead-letter-queue-not-empty",
             topic=topic,
         )
@@ -42,20 +48,10 @@ class PipelineAlarms(Construct):
         RunbookAlarm(
             self,
             "ObjectsGivenUp",
-            metric=connector_metric(self, Metric.OBJECTS_GIVEN_UP),
+            metric=connector_metric(Metric.OBJECTS_GIVEN_UP, service=service),
             threshold=0,
-            meaning=f"The {pipeline} pipeline has just given up on an object.",
+            meaning=f"The {pipeline} pipeline has just given up on {thing}.",
             runbook_anchor="objects-given-up",
-            topic=topic,
-        )
-        RunbookAlarm(
-            self,
-            "ChangesNotCarriedOut",
-            metric=connector_metric(self, Metric.NOT_CARRIED_OUT),
-            threshold=0,
-            meaning=f"TikTok accepted a change of the {pipeline} pipeline and did not carry it out: people who were to "
-            "be removed are still in an audience.",
-            runbook_anchor="changes-not-carried-out",
             topic=topic,
         )
         RunbookAlarm(
@@ -65,7 +61,7 @@ class PipelineAlarms(Construct):
                 period=Duration.minutes(5), statistic=aws_cloudwatch.Stats.MAXIMUM
             ),
             threshold=_OLDEST_MESSAGE.to_seconds(),
-            meaning=f"An object of the {pipeline} pipeline has been waiting for more than an hour.",
+            meaning=f"{thing.capitalize()} of the {pipeline} pipeline has been waiting for more than an hour.",
             runbook_anchor="oldest-message-too-old",
             topic=topic,
         )
@@ -82,7 +78,7 @@ class PipelineAlarms(Construct):
         RunbookAlarm(
             self,
             "UnexpectedErrors",
-            metric=connector_metric(self, Metric.UNEXPECTED_ERRORS),
+            metric=connector_metric(Metric.UNEXPECTED_ERRORS, service=service),
             threshold=0,
             meaning=f"The {pipeline} pipeline met an error that it was not made for.",
             runbook_anchor="unexpected-errors",
