@@ -33,10 +33,18 @@ class Env(StrEnum):
     LARGE_OBJECT_BYTES = "LARGE_OBJECT_BYTES"
     STATE_MACHINE_ARN = "STATE_MACHINE_ARN"
     EXPIRY_WARNING_DAYS = "EXPIRY_WARNING_DAYS"  # of the watch alone
+    # Of the functions for events.
+    PARTNER_NAME = "PARTNER_NAME"  # empty: none
+    LIMITED_DATA_USE = "LIMITED_DATA_USE"
+    CREATE_MISSING_EVENT_SOURCES = "CREATE_MISSING_EVENT_SOURCES"
+    MAX_EVENT_AGE_DAYS = "MAX_EVENT_AGE_DAYS"  # web=28,app=28,offline=28,crm=28
 
 
 class Metric(StrEnum):
-    """CloudWatch metrics, in `METRIC_NAMESPACE`, with the dimension `service` (the stack's name)."""
+    """CloudWatch metrics, in `METRIC_NAMESPACE`, with the dimension `service`.
+
+    That is the stack's name, with `-events` or `-live-events` behind it for the functions for events.
+    """
 
     OBJECTS_DELIVERED = "ObjectsDelivered"
     OBJECTS_REJECTED = "ObjectsRejected"
@@ -61,6 +69,12 @@ class Metric(StrEnum):
     AUDIENCES_SHRUNK = "AudiencesShrunk"
     AUDIENCES_TOO_SMALL = "AudiencesTooSmall"
     AUDIENCES_EXPIRING = "AudiencesExpiring"
+    EVENTS_SENT = "EventsSent"
+    EVENTS_INVALID = "EventsInvalid"
+    EVENTS_DENIED = "EventsDenied"  # by the people themselves, who did not consent
+    EVENTS_SUPPRESSED = "EventsSuppressed"
+    EVENTS_REFUSED = "EventsRefusedByTikTok"
+    EVENTS_IN_MILLISECONDS = "EventsInMilliseconds"  # their times were converted
 
 
 class AudienceMetric(StrEnum):
@@ -77,9 +91,14 @@ class Announcement(StrEnum):
     SUPERSEDED = "TikTok Audience Superseded"
     REJECTED = "TikTok Audience Rejected"
     STATUS = "TikTok Audience Status"
+    EVENTS_DELIVERED = "TikTok Events Delivered"
+    EVENTS_REJECTED = "TikTok Events Rejected"
 
 
 ANNOUNCEMENT_SOURCE = "tiktok.ads.connector"
+
+# What an application puts on that bus, for us: one event of a person.
+EVENT_DETAIL_TYPE = "TikTok Event"
 
 METRIC_NAMESPACE = "TikTokAdsConnector"
 
@@ -90,6 +109,11 @@ SUPPRESSIONS_PREFIX = "suppression/"
 SUPPRESSION_LIST_PREFIX = "suppression-list/"
 # How large objects are cut.
 PLANS_PREFIX = "plans/"
+EVENTS_PREFIX = "events/"
+# Events that were not sent, as they came.
+REJECTED_PREFIX = "rejected/"
+# The settings of one event source, below `events/<source>/<event source>/`.
+SOURCE_FILE = "source.json"
 
 # The history of an audience, below `receipts/tiktok/<audience>/`. By its tag, S3 lets go of outdated versions.
 STATUS_FILE = "audience-status.jsonl"
@@ -130,15 +154,20 @@ CALCULATE_TYPES = (
 EMAIL_RULES = ("plain", "older", "both")
 PHONE_RULES = ("plus", "no_plus", "both")
 
+# Where events happen, API reference section 6.1. A test compares these words with those of ``lambdas.tiktok``.
+EVENT_SOURCES = ("web", "app", "offline", "crm")
+
 # The most that ``large_object_bytes`` may be: one function can handle so much in the time that it has.
 LARGEST_LARGE_OBJECT_BYTES = 4 * 2**30
 
-# Requests of one function at a time on the streaming route.
+# Requests of one function at a time, on the streaming route and to the Events API.
 MOST_THREADS = 10
 
 ACTIVATION_HANDLER = "lambdas.audiences.handler.handle"
 WATCH_HANDLER = "lambdas.audiences.watch.handler.handle"
 PART_HANDLER = "lambdas.audiences.large_objects.handler.handle"
+EVENT_FILES_HANDLER = "lambdas.events.handler.handle"
+LIVE_EVENTS_HANDLER = "lambdas.events.live.handler.handle"
 
 
 class Step(StrEnum):
@@ -167,6 +196,12 @@ class Output(StrEnum):
     ACTIVATION_FUNCTION = "ActivationFunctionName"
     STATE_MACHINE = "StateMachineArn"
     WATCH_FUNCTION = "WatchFunctionName"
+    EVENT_QUEUE_URL = "EventQueueUrl"
+    EVENT_DEAD_LETTER_QUEUE_URL = "EventDeadLetterQueueUrl"
+    EVENT_FUNCTION = "EventFunctionName"
+    LIVE_EVENT_QUEUE_URL = "LiveEventQueueUrl"
+    LIVE_EVENT_DEAD_LETTER_QUEUE_URL = "LiveEventDeadLetterQueueUrl"
+    LIVE_EVENT_FUNCTION = "LiveEventFunctionName"
     ALARM_TOPIC = "AlarmTopicArn"
     DASHBOARD = "DashboardName"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
-from lambdas.contracts import CALCULATE_TYPES, MOST_THREADS, Env
+from lambdas.contracts import CALCULATE_TYPES, EVENT_SOURCES, MOST_THREADS, Env
 from lambdas.identifiers.models import EmailRule, PhoneRule
 from lambdas.tiktok.errors import FatalError
 
@@ -59,6 +59,13 @@ def _positive(text: str) -> int:
     if value < 1:
         raise ValueError
     return value
+
+
+def _days_by_source(text: str) -> dict[str, int]:
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    if sorted(source for source, *_ in pairs) != sorted(EVENT_SOURCES):
+        raise ValueError
+    return {source: _positive(days) for source, _, days in pairs}
 
 
 def _read_from(name: Env, convert: Callable[[str], Any] = str, *, may_be_empty: bool = False) -> Any:
@@ -153,3 +160,18 @@ class WatchSettings(FunctionSettings):
     """What the audience watch reads from its environment."""
 
     expiry_warning_days: int = _read_from(Env.EXPIRY_WARNING_DAYS, _positive)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventSettings(QueueSettings):
+    """What both functions for events read.
+
+    ``request_interval_seconds`` is for listing and creating event sources; sending events keeps no pace.
+    ``max_event_age_days`` has one number for each of ``EVENT_SOURCES``.
+    """
+
+    default_country: str | None = _read_from(Env.DEFAULT_COUNTRY, _country, may_be_empty=True)
+    partner_name: str | None = _read_from(Env.PARTNER_NAME, may_be_empty=True)
+    limited_data_use: bool = _read_from(Env.LIMITED_DATA_USE, _switch)
+    create_missing_event_sources: bool = _read_from(Env.CREATE_MISSING_EVENT_SOURCES, _switch)
+    max_event_age_days: Mapping[str, int] = _read_from(Env.MAX_EVENT_AGE_DAYS, _days_by_source)

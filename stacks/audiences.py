@@ -12,7 +12,7 @@ from lambdas.contracts import ACTIVATION_HANDLER, AUDIENCES_PREFIX, SUPPRESSIONS
 from stacks.foundation import Foundation
 from stacks.large_objects import LargeObjects
 from stacks.parts.connection_alarms import ConnectionAlarms
-from stacks.parts.connector_function import ConnectorFunction
+from stacks.parts.connector_function import ConnectorFunction, switch
 from stacks.parts.connector_metric import connector_metric
 from stacks.parts.dashboard_row import Graph, heading, row
 from stacks.parts.object_created_rule import ObjectCreatedRule
@@ -59,7 +59,7 @@ class AudiencesPipeline(Construct):
         )
         of_rows = {
             Env.MAX_INVALID_RATIO.value: f"{settings.max_invalid_ratio:.12g}",
-            Env.ALLOW_RAW_IDENTIFIERS.value: _switch(settings.allow_raw_identifiers),
+            Env.ALLOW_RAW_IDENTIFIERS.value: switch(settings.allow_raw_identifiers),
             Env.DEFAULT_COUNTRY.value: settings.default_country,
             Env.EMAIL_RULE.value: settings.email_rule,
             Env.PHONE_RULE.value: settings.phone_rule,
@@ -98,7 +98,7 @@ class AudiencesPipeline(Construct):
                 Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
                 Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
                 Env.THREAD_COUNT.value: str(settings.thread_count),
-                Env.ALLOW_AUDIENCE_DELETION.value: _switch(settings.allow_audience_deletion),
+                Env.ALLOW_AUDIENCE_DELETION.value: switch(settings.allow_audience_deletion),
                 Env.LARGE_OBJECT_BYTES.value: str(settings.large_object_bytes),
                 Env.STATE_MACHINE_ARN.value: self.large_objects.machine_arn,
             },
@@ -174,7 +174,3 @@ class AudiencesPipeline(Construct):
 
     def _metrics(self, *metrics: Metric) -> tuple[aws_cloudwatch.IMetric, ...]:
         return tuple(connector_metric(metric, service=self._service) for metric in metrics)
-
-
-def _switch(is_on: bool) -> str:
-    return "true" if is_on else "false"

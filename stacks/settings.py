@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 
 from lambdas.contracts import (
     CALCULATE_TYPES,
     EMAIL_RULES,
+    EVENT_SOURCES,
     LARGEST_LARGE_OBJECT_BYTES,
     MOST_THREADS,
     PHONE_RULES,
@@ -27,6 +28,10 @@ _SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
 _STACK_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
 _EMAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+\.[^@\s,;]+")
+# EventBridge takes nothing from a program whose source begins with "aws.".
+_BUS_SOURCE = re.compile(r"(?!(?i:aws)\.)[A-Za-z0-9._/-]{1,128}")
+# CloudFormation shows other characters as question marks.
+_PARTNER_NAME = re.compile(r"[ -~]{1,50}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +149,41 @@ def _calculate_types(value: object) -> tuple[str, ...]:
     return tuple(calculate_type for calculate_type in CALCULATE_TYPES if calculate_type in chosen)
 
 
+_days = _whole_number(1, 3650)
+
+
+def _days_by_source(value: object) -> dict[str, int]:
+    """One number for all sources; or one for each of them, as an object, or as text: web=28,app=28,…"""
+    if isinstance(value, str) and "=" in value:
+        pairs = [pair.partition("=") for pair in value.split(",")]
+        value = {source.strip().lower(): days for source, _, days in pairs}
+    given = value if isinstance(value, Mapping) else dict.fromkeys(EVENT_SOURCES, value)
+    try:
+        if set(given) != set(EVENT_SOURCES):
+            raise _Unexpected
+        return {source: _days(given[source]) for source in EVENT_SOURCES}
+    except _Unexpected:
+        each = ", ".join(EVENT_SOURCES)
+        raise _Unexpected(f"a whole number from 1 to 3650 for all, or an object with one for each of {each}") from None
+
+
 # Between two requests of one function: a file takes half a dozen of them, and has to be through in 15 minutes.
-_LONGEST_PAUSE_SECONDS = 10
+_LONGEST_PAUSE_SECONDS = 12
 # A function uploads a few parts at most.
 _LONGEST_PAUSE_OF_PARTS_SECONDS = 60
+# An event source is looked up, and perhaps created, within the two minutes of the function for live events.
+_LONGEST_PAUSE_OF_EVENT_SOURCES_SECONDS = 40
 # A delivery is remembered for longer than its upload is kept, and than both queues together can delay a second copy of
 # its notification.
 _LEDGER_OUTLIVES_DATA_BY_DAYS = 30
 # How the rate is divided. A part of a large object takes one request, and that many seconds.
-_SHARE_OF_DELIVERIES = 0.7
+_SHARE_OF_DELIVERIES = 0.6
 _SHARE_OF_PARTS = 0.2
 _SHARE_OF_WATCH = 0.1
+# Events themselves count against a limit of their own, which is out of reach: 1,000 requests a second.
+_SHARE_OF_EVENT_SOURCES = 0.1
+# That for files and that for live events.
+_FUNCTIONS_FOR_EVENTS = 2
 
 
 _READERS: dict[str, Callable[[object], object]] = {
@@ -168,7 +197,7 @@ _READERS: dict[str, Callable[[object], object]] = {
     "phone_rule": _choice(*PHONE_RULES),
     "tiktok_requests_per_second": _requests_per_second,
     "max_receive_count": _whole_number(1, 100),
-    "data_retention_days": _whole_number(1, 3650),
+    "data_retention_days": _days,
     "retry_delay_seconds": _whole_number(1, 900),
     # The event source itself takes no less than 2 and no more than 1000; above 50 the calls would only wait.
     "max_concurrency": _whole_number(2, 50),
@@ -179,6 +208,16 @@ _READERS: dict[str, Callable[[object], object]] = {
     "audiences_enabled": _switch,
     "audience_watch_enabled": _switch,
     "expiry_warning_days": _whole_number(1, 365),
+    "events_enabled": _switch,
+    "create_missing_event_sources": _switch,
+    "events_bus_source": _text(
+        _BUS_SOURCE,
+        '1 to 128 letters, digits or any of . _ / -, not beginning with "aws.", or "" to take no events from the bus',
+        may_be_empty=True,
+    ),
+    "max_event_age_days": _days_by_source,
+    "limited_data_use": _switch,
+    "partner_name": _text(_PARTNER_NAME, '1 to 50 printable ASCII characters, or "" for none', may_be_empty=True),
     "alarm_email": _text(_EMAIL, 'one e-mail address, or "" to subscribe nobody', may_be_empty=True),
     "stack_name": _text(_STACK_NAME, "a letter, then letters, digits or hyphens, at most 128 together"),
 }
@@ -208,6 +247,12 @@ class Settings:
     audiences_enabled: bool = True
     audience_watch_enabled: bool = True
     expiry_warning_days: int = 14
+    events_enabled: bool = True
+    create_missing_event_sources: bool = False
+    events_bus_source: str = "tiktok.events"
+    max_event_age_days: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(EVENT_SOURCES, 28))
+    limited_data_use: bool = False
+    partner_name: str = ""
     alarm_email: str = ""
     # Not in cdk.context.json: only a second copy in the same account and region needs it (and its own secret name).
     stack_name: str = STACK_NAME
@@ -227,13 +272,7 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         settings = cls(**answers)  # type: ignore[arg-type]  # each reader returns its field's type; a test compares them
-        for key, interval, longest, share in (
-            ("max_concurrency", settings.delivery_interval_seconds, _LONGEST_PAUSE_SECONDS, _SHARE_OF_DELIVERIES),
-            ("part_concurrency", settings.part_interval_seconds, _LONGEST_PAUSE_OF_PARTS_SECONDS, _SHARE_OF_PARTS),
-        ):
-            if interval > longest:
-                expected = f"at most {longest * share:g} times tiktok_requests_per_second, which all of them share"
-                problems.append(Problem(key, getattr(settings, key), expected))
+        problems = _too_many_functions(settings)
         if problems:
             raise SettingsError(problems)
         return settings
@@ -257,6 +296,33 @@ class Settings:
     def watch_interval_seconds(self) -> float:
         """The time between two requests of the audience watch."""
         return 1 / (_SHARE_OF_WATCH * self.tiktok_requests_per_second)
+
+    @property
+    def event_interval_seconds(self) -> float:
+        """The time between two requests by which one function lists or creates event sources."""
+        functions = _FUNCTIONS_FOR_EVENTS * self.max_concurrency
+        return functions / (_SHARE_OF_EVENT_SOURCES * self.tiktok_requests_per_second)
+
+
+def _too_many_functions(settings: Settings) -> list[Problem]:
+    """So many functions that each of them would have to wait too long for its turn at TikTok."""
+    deliveries = (settings.delivery_interval_seconds, _LONGEST_PAUSE_SECONDS, _SHARE_OF_DELIVERIES)
+    # The narrower limit, of the same key.
+    event_sources = (
+        settings.event_interval_seconds,
+        _LONGEST_PAUSE_OF_EVENT_SOURCES_SECONDS,
+        _SHARE_OF_EVENT_SOURCES / _FUNCTIONS_FOR_EVENTS,
+    )
+    parts = (settings.part_interval_seconds, _LONGEST_PAUSE_OF_PARTS_SECONDS, _SHARE_OF_PARTS)
+    problems = []
+    for key, (interval, longest, share) in (
+        ("max_concurrency", event_sources if settings.events_enabled else deliveries),
+        ("part_concurrency", parts),
+    ):
+        if interval > longest:
+            expected = f"at most {longest * share:g} times tiktok_requests_per_second, which all of them share"
+            problems.append(Problem(key, getattr(settings, key), expected))
+    return problems
 
 
 def _misspelled_keys(context: Mapping[str, object]) -> list[Problem]:

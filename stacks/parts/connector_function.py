@@ -70,3 +70,8 @@ class ConnectorFunction(Construct):
         self.role.add_to_policy(aws_iam.PolicyStatement(actions=list(actions), resources=[on]))
         if any_because:
             acknowledge_wildcard(self.role, on, any_because)
+
+
+def switch(is_on: bool) -> str:
+    """How the functions read a switch from their environment."""
+    return "true" if is_on else "false"

@@ -9,7 +9,8 @@ from constructs import Construct
 _DEAD_LETTER_RETENTION = Duration.days(14)
 # Shorter, because a message that SQS itself moves keeps its age, and needs time left in the dead-letter queue.
 _RETENTION = Duration.days(10)
-# AWS asks for six times the function's timeout, so that a message is not handed out twice while throttled.
+# AWS asks for six times the function's timeout, and the time in which a batch is gathered, so that a message is not
+# handed out twice while throttled.
 _VISIBILITY_PER_TIMEOUT = 6
 # The function itself sends a message to the dead-letter queue, with its reason, after the configured number of
 # receives. The queue's own redrive is only the net below it, for a function that dies before it can: hence a bit later.
@@ -27,8 +28,12 @@ class QueueWithDeadLetters(Construct):
         key: aws_kms.IKey,
         consumer_timeout: Duration,
         max_receive_count: int,
+        batching_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        hidden_seconds = consumer_timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT
+        if batching_window:
+            hidden_seconds += batching_window.to_seconds()
         self.dead_letters = aws_sqs.Queue(
             self,
             "DeadLetters",
@@ -44,7 +49,7 @@ class QueueWithDeadLetters(Construct):
             encryption_master_key=key,
             enforce_ssl=True,
             retention_period=_RETENTION,
-            visibility_timeout=Duration.seconds(consumer_timeout.to_seconds() * _VISIBILITY_PER_TIMEOUT),
+            visibility_timeout=Duration.seconds(hidden_seconds),
             dead_letter_queue=aws_sqs.DeadLetterQueue(
                 queue=self.dead_letters, max_receive_count=max_receive_count + _RECEIVES_BEFORE_NET
             ),

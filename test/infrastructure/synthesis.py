@@ -10,7 +10,13 @@ from typing import Any
 
 from aws_cdk import App
 
-from lambdas.contracts import ACTIVATION_HANDLER, PART_HANDLER, WATCH_HANDLER
+from lambdas.contracts import (
+    ACTIVATION_HANDLER,
+    EVENT_FILES_HANDLER,
+    LIVE_EVENTS_HANDLER,
+    PART_HANDLER,
+    WATCH_HANDLER,
+)
 from stacks.connector_stack import ConnectorStack
 from stacks.settings import Settings
 
@@ -65,21 +71,38 @@ class Template:
     def properties(self, logical_id: str) -> Mapping[str, Any]:
         return dict(self.resources[logical_id]["Properties"])
 
-    @property
-    def dead_letters(self) -> str:
+    def mapping_of(self, function: str) -> Mapping[str, Any]:
+        """What feeds the function from its queue."""
+        (mapping,) = (
+            mapping["Properties"]
+            for mapping in self.of_type("AWS::Lambda::EventSourceMapping").values()
+            if mapping["Properties"]["FunctionName"] == ref(function)
+        )
+        return dict(mapping)
+
+    def queue_of(self, function: str) -> str:
+        return str(self.mapping_of(function)["EventSourceArn"]["Fn::GetAtt"][0])
+
+    def dead_letters_of(self, queue: str) -> str:
+        return str(self.properties(queue)["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0])
+
+    def rule_of(self, queue: str) -> str:
+        """The logical id of the one rule that fills the queue."""
         (name,) = (
             name
-            for name, queue in self.of_type("AWS::SQS::Queue").items()
-            if "RedrivePolicy" not in queue["Properties"]
+            for name, rule in self.of_type("AWS::Events::Rule").items()
+            if [target["Arn"] for target in rule["Properties"]["Targets"]] == [attribute(queue)]
         )
         return name
 
     @property
     def queue(self) -> str:
-        (name,) = (
-            name for name, queue in self.of_type("AWS::SQS::Queue").items() if "RedrivePolicy" in queue["Properties"]
-        )
-        return name
+        """That of the audiences."""
+        return self.queue_of(self.activation)
+
+    @property
+    def dead_letters(self) -> str:
+        return self.dead_letters_of(self.queue)
 
     def function(self, handler: str) -> str:
         """The logical id of the function with this handler."""
@@ -101,6 +124,14 @@ class Template:
     @property
     def watch(self) -> str:
         return self.function(WATCH_HANDLER)
+
+    @property
+    def event_files(self) -> str:
+        return self.function(EVENT_FILES_HANDLER)
+
+    @property
+    def live_events(self) -> str:
+        return self.function(LIVE_EVENTS_HANDLER)
 
     def role_of(self, function: str) -> str:
         (role,) = self.properties(function)["Role"]["Fn::GetAtt"][:1]

@@ -8,33 +8,53 @@ from typing import Any
 
 import pytest
 
-from lambdas.contracts import METRIC_NAMESPACE, STACK_NAME
+from lambdas.contracts import (
+    ACTIVATION_HANDLER,
+    EVENT_FILES_HANDLER,
+    LIVE_EVENTS_HANDLER,
+    METRIC_NAMESPACE,
+    STACK_NAME,
+)
 from test.infrastructure.synthesis import PROJECT, Template, attribute, ref
 
 SERVICE = [{"Name": "service", "Value": STACK_NAME}]
-ANCHORS = [
+# Of a queue and the function behind it: its handler, and what its metrics are called.
+PIPELINES = {
+    "audiences": (ACTIVATION_HANDLER, STACK_NAME),
+    "events": (EVENT_FILES_HANDLER, f"{STACK_NAME}-events"),
+    "live events": (LIVE_EVENTS_HANDLER, f"{STACK_NAME}-live-events"),
+}
+OF_EVERY_PIPELINE = [
     "dead-letter-queue-not-empty",
     "objects-given-up",
-    "changes-not-carried-out",
     "oldest-message-too-old",
     "function-errors",
     "unexpected-errors",
     "token-rejected",
     "connector-misconfigured",
+]
+OF_AUDIENCES = [
+    "changes-not-carried-out",
     "audience-failed",
     "audience-shrank",
     "audience-too-small",
     "audience-expires-soon",
     "audience-watch-failed",
 ]
+OF_EVENTS = ["events-refused"]
+ANCHORS = [*OF_EVERY_PIPELINE, *OF_AUDIENCES, *OF_EVENTS]
 
 
-def alarm_about(template: Template, anchor: str) -> Any:
-    (alarm,) = (
+def alarms_about(template: Template, anchor: str) -> list[Any]:
+    return [
         alarm["Properties"]
         for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
         if alarm["Properties"]["AlarmDescription"].endswith(f"docs/runbook.md#{anchor}")
-    )
+    ]
+
+
+def alarm_about(template: Template, anchor: str) -> Any:
+    (alarm,) = alarms_about(template, anchor)
     return alarm
 
 
@@ -42,15 +62,54 @@ def watched(alarm: Any) -> tuple[Any, ...]:
     return alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Threshold"], alarm["Dimensions"]
 
 
-def test_an_alarm_rings_for_the_first_dead_letter(template: Template) -> None:
-    queue = [{"Name": "QueueName", "Value": attribute(template.dead_letters, "QueueName")}]
+def watched_for(template: Template, anchor: str) -> list[tuple[Any, ...]]:
+    """What all alarms watch that lead to this heading."""
+    return [watched(alarm) for alarm in alarms_about(template, anchor)]
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_an_alarm_rings_for_the_first_dead_letter(template: Template, pipeline: str) -> None:
+    dead_letters = template.dead_letters_of(queue_of(template, pipeline))
+    queue = [{"Name": "QueueName", "Value": attribute(dead_letters, "QueueName")}]
     expected = ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum", 0, queue)
-    assert watched(alarm_about(template, "dead-letter-queue-not-empty")) == expected
+    assert expected in watched_for(template, "dead-letter-queue-not-empty")
 
 
-def test_an_alarm_rings_for_each_object_that_is_given_up(template: Template) -> None:
-    expected = (METRIC_NAMESPACE, "ObjectsGivenUp", "Sum", 0, SERVICE)
-    assert watched(alarm_about(template, "objects-given-up")) == expected
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_an_alarm_rings_when_something_waits_for_more_than_an_hour(template: Template, pipeline: str) -> None:
+    queue = [{"Name": "QueueName", "Value": attribute(queue_of(template, pipeline), "QueueName")}]
+    expected = ("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 3600, queue)
+    assert expected in watched_for(template, "oldest-message-too-old")
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_an_alarm_rings_when_the_function_fails(template: Template, pipeline: str) -> None:
+    function = [{"Name": "FunctionName", "Value": ref(template.function(PIPELINES[pipeline][0]))}]
+    assert ("AWS/Lambda", "Errors", "Sum", 0, function) in watched_for(template, "function-errors")
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize(
+    ("anchor", "metric"),
+    [
+        ("objects-given-up", "ObjectsGivenUp"),
+        ("unexpected-errors", "UnexpectedErrors"),
+        ("token-rejected", "TokenRejected"),
+        ("connector-misconfigured", "Misconfigured"),
+    ],
+)
+def test_an_alarm_rings_for_what_the_functions_of_this_pipeline_count(
+    template: Template, pipeline: str, anchor: str, metric: str
+) -> None:
+    service = [{"Name": "service", "Value": PIPELINES[pipeline][1]}]
+    assert (METRIC_NAMESPACE, metric, "Sum", 0, service) in watched_for(template, anchor)
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_what_the_alarms_watch_is_what_the_function_of_this_pipeline_writes(template: Template, pipeline: str) -> None:
+    handler, service = PIPELINES[pipeline]
+    variables = template.properties(template.function(handler))["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == service
 
 
 def test_an_alarm_rings_for_each_change_that_tiktok_accepts_and_does_not_carry_out(template: Template) -> None:
@@ -58,43 +117,38 @@ def test_an_alarm_rings_for_each_change_that_tiktok_accepts_and_does_not_carry_o
     assert watched(alarm_about(template, "changes-not-carried-out")) == expected
 
 
-def test_an_alarm_rings_when_an_object_waits_for_more_than_an_hour(template: Template) -> None:
-    queue = [{"Name": "QueueName", "Value": attribute(template.queue, "QueueName")}]
-    expected = ("AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum", 3600, queue)
-    assert watched(alarm_about(template, "oldest-message-too-old")) == expected
-
-
-def test_an_alarm_rings_when_the_function_fails(template: Template) -> None:
-    function = [{"Name": "FunctionName", "Value": ref(template.activation)}]
-    assert watched(alarm_about(template, "function-errors")) == ("AWS/Lambda", "Errors", "Sum", 0, function)
-
-
-def test_an_alarm_rings_when_the_function_meets_a_defect(template: Template) -> None:
-    expected = (METRIC_NAMESPACE, "UnexpectedErrors", "Sum", 0, SERVICE)
-    assert watched(alarm_about(template, "unexpected-errors")) == expected
-
-
-def test_an_alarm_rings_when_tiktok_rejects_the_token(template: Template) -> None:
-    expected = (METRIC_NAMESPACE, "TokenRejected", "Sum", 0, SERVICE)
-    assert watched(alarm_about(template, "token-rejected")) == expected
-
-
-def test_an_alarm_rings_when_the_connector_is_misconfigured(template: Template) -> None:
-    expected = (METRIC_NAMESPACE, "Misconfigured", "Sum", 0, SERVICE)
-    assert watched(alarm_about(template, "connector-misconfigured")) == expected
+def test_an_alarm_rings_when_tiktok_refuses_events(template: Template) -> None:
+    assert sorted(watched_for(template, "events-refused"), key=str) == [
+        (METRIC_NAMESPACE, "EventsRefusedByTikTok", "Sum", 0, [{"Name": "service", "Value": f"{STACK_NAME}-{name}"}])
+        for name in ("events", "live-events")
+    ]
 
 
 def test_there_are_no_other_alarms(template: Template) -> None:
-    assert len(template.of_type("AWS::CloudWatch::Alarm")) == len(ANCHORS)
+    expected = [*OF_EVERY_PIPELINE * 3, *OF_AUDIENCES, *OF_EVENTS * 2]
+    assert sorted(anchors_of(template)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("switched_off", "expected"),
+    [
+        ("audiences_enabled", [*OF_EVERY_PIPELINE * 2, *OF_EVENTS * 2]),
+        ("events_enabled", [*OF_EVERY_PIPELINE, *OF_AUDIENCES]),
+    ],
+)
+def test_a_pipeline_that_is_switched_off_has_no_alarms_and_the_other_keeps_its_own(
+    template_with: Callable[..., Template], switched_off: str, expected: list[str]
+) -> None:
+    assert sorted(anchors_of(template_with(**{switched_off: False}))) == sorted(expected)
 
 
 @pytest.mark.parametrize("anchor", ANCHORS)
 def test_every_alarm_notifies_the_topic_and_takes_silence_for_peace(template: Template, anchor: str) -> None:
-    alarm = alarm_about(template, anchor)
-    assert alarm["AlarmActions"] == [ref(template.only("AWS::SNS::Topic"))]
-    assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-    assert alarm["TreatMissingData"] == "notBreaching"
-    assert alarm["EvaluationPeriods"] == 1
+    for alarm in alarms_about(template, anchor):
+        assert alarm["AlarmActions"] == [ref(template.only("AWS::SNS::Topic"))]
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["EvaluationPeriods"] == 1
 
 
 @pytest.mark.parametrize("anchor", ANCHORS)
@@ -113,3 +167,14 @@ def test_the_given_address_is_subscribed_to_the_alarms(template_with: Callable[.
     subscription = template.properties(template.only("AWS::SNS::Subscription"))
     assert subscription["TopicArn"] == ref(template.only("AWS::SNS::Topic"))
     assert (subscription["Protocol"], subscription["Endpoint"]) == ("email", "ops@example.com")
+
+
+def queue_of(template: Template, pipeline: str) -> str:
+    return template.queue_of(template.function(PIPELINES[pipeline][0]))
+
+
+def anchors_of(template: Template) -> list[str]:
+    return [
+        alarm["Properties"]["AlarmDescription"].rpartition("#")[2]
+        for alarm in template.of_type("AWS::CloudWatch::Alarm").values()
+    ]

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from lambdas.contracts import ACTIVATION_HANDLER, EVENT_FILES_HANDLER, LIVE_EVENTS_HANDLER
 from test.infrastructure.synthesis import Template, as_list, attribute, joined, ref
 
 STATE_MACHINE = "AWS::StepFunctions::StateMachine"
+CONSUMERS = (ACTIVATION_HANDLER, EVENT_FILES_HANDLER, LIVE_EVENTS_HANDLER)
 Right = tuple[str, str, str]
 
 
@@ -50,6 +52,25 @@ def executions(template: Template) -> object:
     return joined("arn:", ref("AWS::Partition"), *here, machine, ":*")
 
 
+def what_every_consumer_may(template: Template, function: str, queue: str) -> list[Mapping[str, Any]]:
+    return [
+        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
+        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
+        allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
+        allow(
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ChangeMessageVisibility",
+            "sqs:SendMessage",
+            on=attribute(queue),
+        ),
+        allow("sqs:SendMessage", on=attribute(template.dead_letters_of(queue))),
+        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(function))),
+        allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
+    ]
+
+
 def test_the_function_may_do_exactly_this(template: Template) -> None:
     bucket = attribute(template.only("AWS::S3::Bucket"))
     expected = [
@@ -65,24 +86,11 @@ def test_the_function_may_do_exactly_this(template: Template) -> None:
         ),
         allow("s3:ListBucket", "s3:ListBucketVersions", on=bucket),
         allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
-        allow("kms:Decrypt", "kms:GenerateDataKey", on=attribute(template.only("AWS::KMS::Key"))),
-        allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=attribute(template.only("AWS::DynamoDB::Table"))),
-        allow("secretsmanager:GetSecretValue", on=ref(template.only("AWS::SecretsManager::Secret"))),
-        allow(
-            "sqs:ReceiveMessage",
-            "sqs:DeleteMessage",
-            "sqs:GetQueueAttributes",
-            "sqs:ChangeMessageVisibility",
-            "sqs:SendMessage",
-            on=attribute(template.queue),
-        ),
-        allow("sqs:SendMessage", on=attribute(template.dead_letters)),
+        *what_every_consumer_may(template, template.activation, template.queue),
         allow("s3:PutObject", on=joined(bucket, "/plans/*")),
         allow("states:StartExecution", on=attribute(template.only(STATE_MACHINE))),
         allow("states:DescribeExecution", on=executions(template)),
         allow("events:PutEvents", on=default_bus()),
-        allow("logs:CreateLogStream", "logs:PutLogEvents", on=attribute(template.logs_of(template.activation))),
-        allow("xray:PutTraceSegments", "xray:PutTelemetryRecords", on="*"),
     ]
     assert rights(role_statements(template, template.role_of(template.activation))) == rights(expected)
 
@@ -144,6 +152,31 @@ def test_the_watch_may_read_no_upload_write_no_receipt_and_reach_no_queue(templa
     assert rights(role_statements(template, template.role_of(template.watch))) == rights(expected)
 
 
+def test_who_delivers_files_of_events_may_do_exactly_this(template: Template) -> None:
+    bucket = attribute(template.only("AWS::S3::Bucket"))
+    expected = [
+        allow("s3:GetObject", "s3:GetObjectVersion", on=joined(bucket, "/events/*")),
+        allow("s3:GetObject", on=joined(bucket, "/suppression-list/*")),
+        allow("s3:ListBucket", on=bucket),
+        allow("s3:PutObject", on=joined(bucket, "/receipts/*")),
+        allow("s3:PutObject", "s3:AbortMultipartUpload", on=joined(bucket, "/rejected/*")),
+        *what_every_consumer_may(template, template.event_files, template.queue_of(template.event_files)),
+        allow("events:PutEvents", on=default_bus()),
+    ]
+    assert rights(role_statements(template, template.role_of(template.event_files))) == rights(expected)
+
+
+def test_who_delivers_live_events_may_read_no_upload_and_write_no_object(template: Template) -> None:
+    bucket = attribute(template.only("AWS::S3::Bucket"))
+    expected = [
+        allow("s3:GetObject", on=joined(bucket, "/events/*/source.json")),
+        allow("s3:GetObject", on=joined(bucket, "/suppression-list/*")),
+        allow("s3:ListBucket", on=bucket),
+        *what_every_consumer_may(template, template.live_events, template.queue_of(template.live_events)),
+    ]
+    assert rights(role_statements(template, template.role_of(template.live_events))) == rights(expected)
+
+
 def test_each_function_has_a_role_of_its_own_without_a_managed_policy(template: Template) -> None:
     roles = [template.role_of(function) for function in template.of_type("AWS::Lambda::Function")]
     assert len(set(roles)) == len(roles)
@@ -170,10 +203,12 @@ def test_no_statement_allows_a_wildcard_of_actions_but_the_accounts_own_on_the_k
     assert wildcards == [("AWS::KMS::Key", "kms:*")]
 
 
-def test_only_this_rule_may_write_to_the_queue_and_to_the_dead_letter_queue(template: Template) -> None:
-    for queue in (template.queue, template.dead_letters):
+@pytest.mark.parametrize("handler", CONSUMERS)
+def test_only_its_own_rule_may_write_to_a_queue_and_to_its_dead_letter_queue(template: Template, handler: str) -> None:
+    filled = template.queue_of(template.function(handler))
+    rule = attribute(template.rule_of(filled))
+    for queue in (filled, template.dead_letters_of(filled)):
         allowed = [s for s in template.policy_of("AWS::SQS::QueuePolicy", queue) if s["Effect"] == "Allow"]
-        rule = attribute(template.only("AWS::Events::Rule"))
         assert rights(allowed) == rights(
             [allow("sqs:SendMessage", on=attribute(queue), where={"ArnEquals": {"aws:SourceArn": rule}})]
         )
@@ -228,9 +263,8 @@ def test_a_second_installation_keeps_its_metrics_and_alarms_to_itself(template_w
     variables = second.properties(second.activation)["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == "SecondConnector"
     alarms = json.dumps(second.of_type("AWS::CloudWatch::Alarm"))
-    services = re.findall(r'{"Name": "service", "Value": "(\w+)"}', alarms)
-    assert len(services) >= 4
-    assert set(services) == {"SecondConnector"}
+    services = re.findall(r'{"Name": "service", "Value": "([\w-]+)"}', alarms)
+    assert set(services) == {"SecondConnector", "SecondConnector-events", "SecondConnector-live-events"}
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,14 @@ def test_these_rules_are_not_followed_to_the_letter_each_on_one_resource_and_wit
             "AudienceWatch/Look/Role",
             f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/receipts/tiktok/*/audience-status.jsonl]",
         ),
+        ("Events/Files/Delivery/Role", "AwsSolutions-IAM5[Resource::*]"),
+        ("Events/Files/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/events/*]"),
+        ("Events/Files/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/receipts/*]"),
+        ("Events/Files/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/rejected/*]"),
+        ("Events/Files/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression-list/*]"),
+        ("Events/Live/Delivery/Role", "AwsSolutions-IAM5[Resource::*]"),
+        ("Events/Live/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/events/*/source.json]"),
+        ("Events/Live/Delivery/Role", f"AwsSolutions-IAM5[Resource::<{bucket}.Arn>/suppression-list/*]"),
     }
     assert all(len(reason) > 20 for reason in acknowledged.values())
 

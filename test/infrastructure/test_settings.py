@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, fields
 from typing import Any, get_type_hints
 
 import pytest
 
-from lambdas.contracts import CALCULATE_TYPES
+from lambdas.contracts import CALCULATE_TYPES, EVENT_SOURCES
 from stacks.settings import Settings, SettingsError
 from test.infrastructure.synthesis import committed_answers, feature_flags
 
@@ -55,6 +56,12 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "email_rule": "Both",
         "phone_rule": " no_plus",
         "thread_count": "7",
+        "events_enabled": "true",
+        "create_missing_event_sources": "True",
+        "events_bus_source": " shop/checkout ",
+        "max_event_age_days": "web=7, App=28,offline=28 ,crm=90",
+        "limited_data_use": "TRUE",
+        "partner_name": " Example Agency ",
     }
     written = {
         "supported_calculate_types": ["EMAIL_SHA256", "GAID_SHA256"],
@@ -75,6 +82,12 @@ def test_strings_from_the_command_line_mean_the_same_as_values_from_the_file() -
         "email_rule": "both",
         "phone_rule": "no_plus",
         "thread_count": 7,
+        "events_enabled": True,
+        "create_missing_event_sources": True,
+        "events_bus_source": "shop/checkout",
+        "max_event_age_days": {"web": 7, "app": 28, "offline": 28, "crm": 90},
+        "limited_data_use": True,
+        "partner_name": "Example Agency",
     }
     assert Settings.from_context(spoken) == Settings.from_context(written)
 
@@ -88,7 +101,7 @@ def test_calculate_types_are_taken_in_any_letter_case_and_order_and_only_once() 
     ("key", "least", "most"),
     [
         ("max_invalid_ratio", 0, 1),
-        ("tiktok_requests_per_second", 0.6, 50),
+        ("tiktok_requests_per_second", 2, 50),
         ("max_receive_count", 1, 100),
         ("data_retention_days", 1, 3650),
         ("retry_delay_seconds", 1, 900),
@@ -100,11 +113,18 @@ def test_calculate_types_are_taken_in_any_letter_case_and_order_and_only_once() 
     ],
 )
 def test_both_ends_of_a_range_are_accepted(key: str, least: float, most: float) -> None:
-    assert getattr(Settings.from_context({key: least}), key) == least
-    assert getattr(Settings.from_context({key: str(most)}), key) == most
+    context = {"tiktok_requests_per_second": 50}
+    assert getattr(Settings.from_context({**context, key: least}), key) == least
+    assert getattr(Settings.from_context({**context, key: str(most)}), key) == most
 
 
-WRONG = [
+@pytest.mark.parametrize("days", [1, "1", 3650, "3650"])
+def test_one_number_of_days_is_for_events_of_every_source(days: object) -> None:
+    ages = Settings.from_context({"max_event_age_days": days}).max_event_age_days
+    assert ages == dict.fromkeys(EVENT_SOURCES, int(str(days)))
+
+
+WRONG: list[tuple[str, object]] = [
     *[("tiktok_data_bucket_name", name) for name in ("ab", "Upper", "under_score", "a.dot", "-x-", "x" * 64, None, 7)],
     *[("tiktok_data_bucket_name", name) for name in ("xn--bucket", "my-bucket-s3alias")],
     *[("cred_secret_name", name) for name in ("", " ", "with space", "x" * 513, None)],
@@ -127,6 +147,17 @@ WRONG = [
     *[("email_rule", rule) for rule in ("", "newer", "plus", None, True)],
     *[("phone_rule", rule) for rule in ("", "plain", "no plus", None, ["plus"])],
     *[("thread_count", count) for count in (0, 11, 1.5, "many", True)],
+    *[("events_enabled", switch) for switch in ("yes", 1, None)],
+    *[("create_missing_event_sources", switch) for switch in ("on", 0, None)],
+    *[("limited_data_use", switch) for switch in ("on", 0, None)],
+    *[("events_bus_source", source) for source in ("aws.s3", "AWS.me", "my shop", "a:b", "x" * 129, "ä", None, 1)],
+    *[("max_event_age_days", days) for days in (0, 3651, 2.5, True, "", "a week", None, [28])],
+    *[("max_event_age_days", days) for days in ("web=7", "web=7,app=7,offline=7,crm=0", "web=,app=7,offline=7,crm=7")],
+    *[("max_event_age_days", {"web": 1, "app": 1, "offline": 1, "crm": day}) for day in (0, None, "x", True)],
+    ("max_event_age_days", {}),
+    ("max_event_age_days", {"web": 1, "app": 1, "offline": 1}),
+    ("max_event_age_days", {"web": 1, "app": 1, "offline": 1, "crm": 1, "shop": 1}),
+    *[("partner_name", name) for name in ("x" * 51, "Ä", "a\tb", None, 7)],
     *[("stack_name", name) for name in ("", "1st", "under_score", "x" * 129)],
 ]
 
@@ -165,6 +196,7 @@ def test_every_answer_has_the_type_that_its_field_declares() -> None:
     settings = Settings.from_context(committed_answers())
     hints = get_type_hints(Settings)
     assert hints.pop("supported_calculate_types") == tuple[str, ...]
+    assert hints.pop("max_event_age_days") == Mapping[str, int]
     assert {name: type(getattr(settings, name)) for name in hints} == hints
 
 
@@ -173,19 +205,29 @@ def test_all_calculate_types_of_the_contract_are_supported_at_first() -> None:
 
 
 def test_functions_that_share_a_low_rate_may_not_be_many() -> None:
+    without_events = {"tiktok_requests_per_second": 2, "events_enabled": False}
     with pytest.raises(SettingsError) as raised:
-        Settings.from_context({"max_concurrency": 15, "tiktok_requests_per_second": 2})
+        Settings.from_context({"max_concurrency": 15, **without_events})
 
     [problem] = raised.value.problems
     assert (problem.key, problem.value) == ("max_concurrency", 15)
-    assert "tiktok_requests_per_second" in problem.expected
-    assert Settings.from_context({"max_concurrency": 14, "tiktok_requests_per_second": 2}).max_concurrency == 14
+    assert problem.expected.startswith("at most 7.2 times tiktok_requests_per_second")
+    assert Settings.from_context({"max_concurrency": 14, **without_events}).max_concurrency == 14
+    with pytest.raises(SettingsError, match="max_concurrency: 5 is wrong, expected at most 2 times tiktok_requests"):
+        Settings.from_context({"max_concurrency": 5, "tiktok_requests_per_second": 2})
+    assert Settings.from_context({"max_concurrency": 4, "tiktok_requests_per_second": 2}).max_concurrency == 4
     with pytest.raises(SettingsError, match="part_concurrency: 13 is wrong, expected at most 12 times"):
-        Settings.from_context({"part_concurrency": 13, "tiktok_requests_per_second": 1})
+        Settings.from_context({"part_concurrency": 13, "max_concurrency": 2, "tiktok_requests_per_second": 1})
+
+
+def test_a_live_event_can_wait_for_two_requests_about_its_event_source() -> None:
+    slowest = Settings.from_context({"max_concurrency": 4, "tiktok_requests_per_second": 2})
+    assert 2 * slowest.event_interval_seconds < 120
 
 
 def test_all_functions_together_keep_the_rate() -> None:
-    settings = Settings.from_context({"tiktok_requests_per_second": 3, "max_concurrency": 7, "part_concurrency": 9})
+    settings = Settings.from_context({"tiktok_requests_per_second": 3, "max_concurrency": 6, "part_concurrency": 9})
 
-    rate = 7 / settings.delivery_interval_seconds + 9 / settings.part_interval_seconds
-    assert rate + 1 / settings.watch_interval_seconds == pytest.approx(3)
+    audiences = 6 / settings.delivery_interval_seconds + 9 / settings.part_interval_seconds
+    event_sources = (6 + 6) / settings.event_interval_seconds
+    assert audiences + event_sources + 1 / settings.watch_interval_seconds == pytest.approx(3)

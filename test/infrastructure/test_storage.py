@@ -153,6 +153,32 @@ def test_uploads_expire_with_their_old_versions_and_delete_markers(template_with
             "Status": "Enabled",
             "ExpiredObjectDeleteMarker": True,
         },
+        {
+            "Id": "ExpireEvents",
+            "Prefix": "events/",
+            "Status": "Enabled",
+            "ExpirationInDays": 3,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+        },
+        {
+            "Id": "RemoveDeleteMarkersOfEvents",
+            "Prefix": "events/",
+            "Status": "Enabled",
+            "ExpiredObjectDeleteMarker": True,
+        },
+        {
+            "Id": "ExpireRejectedEvents",
+            "Prefix": "rejected/",
+            "Status": "Enabled",
+            "ExpirationInDays": 3,
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+        },
+        {
+            "Id": "RemoveDeleteMarkersOfRejectedEvents",
+            "Prefix": "rejected/",
+            "Status": "Enabled",
+            "ExpiredObjectDeleteMarker": True,
+        },
         # What counts stays: there is no expiration of current versions.
         {
             "Id": "ExpireOldVersionsOfSuppressionList",

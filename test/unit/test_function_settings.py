@@ -2,10 +2,11 @@
 
 import pytest
 
-from lambdas.contracts import EMAIL_RULES, PHONE_RULES, Env
+from lambdas.contracts import EMAIL_RULES, EVENT_SOURCES, PHONE_RULES, Env
 from lambdas.identifiers.models import EmailRule, PhoneRule
-from lambdas.settings import ActivationSettings
+from lambdas.settings import ActivationSettings, EventSettings
 from lambdas.tiktok.errors import FatalError
+from lambdas.tiktok.models import EventSource
 
 GOOD: dict[str, str] = {
     Env.BUCKET: "data",
@@ -28,6 +29,24 @@ GOOD: dict[str, str] = {
     Env.ALLOW_AUDIENCE_DELETION: "false",
     Env.LARGE_OBJECT_BYTES: "2147483648",
     Env.STATE_MACHINE_ARN: "arn:aws:states:us-east-1:123456789012:stateMachine:large",
+}
+GOOD_FOR_EVENTS: dict[str, str] = {
+    Env.BUCKET: "data",
+    Env.LEDGER_TABLE: "ledger",
+    Env.SECRET_ID: "secret",
+    Env.QUEUE_URL: "queue",
+    Env.DEAD_LETTER_QUEUE_URL: "dead-letters",
+    Env.TIKTOK_API_URL: "https://business-api.tiktok.com",
+    Env.MAX_RECEIVE_COUNT: "5",
+    Env.RETRY_DELAY_SECONDS: "15",
+    Env.REQUEST_INTERVAL_SECONDS: "10",
+    Env.LEDGER_RETENTION_DAYS: "60",
+    Env.DEFAULT_COUNTRY: "",
+    Env.THREAD_COUNT: "5",
+    Env.PARTNER_NAME: "",
+    Env.LIMITED_DATA_USE: "false",
+    Env.CREATE_MISSING_EVENT_SOURCES: "false",
+    Env.MAX_EVENT_AGE_DAYS: "web=28,app=28,offline=28,crm=28",
 }
 
 
@@ -57,9 +76,40 @@ def test_what_was_switched_on_is_on() -> None:
     assert (settings.default_country, settings.thread_count) == ("GB", 10)
 
 
-def test_the_contract_names_the_rules_that_there_are() -> None:
+def test_the_contract_names_the_rules_and_the_sources_of_events_that_there_are() -> None:
     assert set(EMAIL_RULES) == set(EmailRule)
     assert set(PHONE_RULES) == set(PhoneRule)
+    assert set(EVENT_SOURCES) == set(EventSource)
+
+
+def test_a_whole_environment_of_a_function_for_events_is_read() -> None:
+    settings = EventSettings.from_environment(GOOD_FOR_EVENTS)
+
+    assert (settings.queue_url, settings.dead_letter_queue_url) == ("queue", "dead-letters")
+    assert (settings.max_receive_count, settings.retry_delay_seconds, settings.thread_count) == (5, 15, 5)
+    assert settings.default_country is None
+    assert settings.partner_name is None
+    assert not settings.limited_data_use
+    assert not settings.create_missing_event_sources
+    assert settings.max_event_age_days == {"web": 28, "app": 28, "offline": 28, "crm": 28}
+
+
+def test_what_was_chosen_for_events_is_read() -> None:
+    environment = {
+        **GOOD_FOR_EVENTS,
+        Env.PARTNER_NAME: "Example Agency",
+        Env.LIMITED_DATA_USE: "true",
+        Env.CREATE_MISSING_EVENT_SOURCES: "true",
+        Env.MAX_EVENT_AGE_DAYS: "crm=90,web=7,offline=28,app=1",
+        Env.DEFAULT_COUNTRY: "GB",
+    }
+    settings = EventSettings.from_environment(environment)
+
+    assert settings.partner_name == "Example Agency"
+    assert settings.limited_data_use
+    assert settings.create_missing_event_sources
+    assert settings.max_event_age_days == {"web": 7, "app": 1, "offline": 28, "crm": 90}
+    assert settings.default_country == "GB"
 
 
 def test_every_problem_is_named_at_once() -> None:
@@ -95,3 +145,22 @@ def test_every_problem_is_named_at_once() -> None:
 def test_a_wrong_value_is_named(name: Env, value: str) -> None:
     with pytest.raises(FatalError, match=name):
         ActivationSettings.from_environment({**GOOD, name: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (Env.MAX_EVENT_AGE_DAYS, "28"),
+        (Env.MAX_EVENT_AGE_DAYS, "web=28,app=28,offline=28"),
+        (Env.MAX_EVENT_AGE_DAYS, "web=28,app=28,offline=28,crm=28,web=7"),
+        (Env.MAX_EVENT_AGE_DAYS, "web=0,app=28,offline=28,crm=28"),
+        (Env.MAX_EVENT_AGE_DAYS, "web,app,offline,crm"),
+        (Env.LIMITED_DATA_USE, ""),
+        (Env.CREATE_MISSING_EVENT_SOURCES, "yes"),
+        (Env.THREAD_COUNT, "11"),
+        (Env.DEFAULT_COUNTRY, "XX"),
+    ],
+)
+def test_a_wrong_value_for_events_is_named(name: Env, value: str) -> None:
+    with pytest.raises(FatalError, match=name):
+        EventSettings.from_environment({**GOOD_FOR_EVENTS, name: value})
