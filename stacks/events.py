@@ -204,7 +204,7 @@ class EventsPipeline(Construct):
             thing="a message",
             things="messages",
             handler=LIVE_EVENTS_HANDLER,
-            timeout=Duration.minutes(2),
+            timeout=Duration.minutes(5),
             memory_size_mib=512,
             # As many as TikTok takes in one request, or what comes within a few seconds.
             batch_size=1000,

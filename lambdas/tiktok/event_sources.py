@@ -11,8 +11,6 @@ from lambdas.tiktok.models import EventSource, NamedEventSource
 from lambdas.tiktok.pagination import read_listing
 from lambdas.tiktok.protocol import Request, id_in
 
-LONGEST_PIXEL_NAME = 40  # characters (section 7.1)
-MOST_OFFLINE_SETS = 10  # of one advertiser (section 7.2)
 _PAGE_SIZE = 20  # the largest that /pixel/list/ takes
 _DESCRIPTION = "Created by the TikTok Ads connector for AWS"
 

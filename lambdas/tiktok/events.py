@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.tiktok.client import TikTokClient
-from lambdas.tiktok.models import EventSource
+from lambdas.tiktok.models import MOST_EVENT_BYTES, MOST_EVENTS, EventSource
 from lambdas.tiktok.protocol import Request
 
-MOST_EVENTS = 1_000  # of one request (section 6.1)
-# TikTok documents no limit of a request's bytes; integrators keep to this one (section 4.2).
-MOST_BODY_BYTES = 1_000_000
 _ENVELOPE_BYTES = 2_000  # of a body beside its events
-MOST_EVENT_BYTES = MOST_BODY_BYTES - _ENVELOPE_BYTES
+_MOST_BODY_BYTES = MOST_EVENT_BYTES + _ENVELOPE_BYTES
 
 
 class EventApi:
@@ -50,6 +47,6 @@ class EventApi:
             envelope["partner_name"] = partner_name
         # Each event was encoded once, to know its size and its id: together they are millions.
         body = b"".join((json.dumps(envelope).encode()[:-1], b', "data": [', b",".join(events), b"]}"))
-        if len(body) > MOST_BODY_BYTES:
-            raise ValueError(f"the body has {len(body)} bytes, more than {MOST_BODY_BYTES}")
+        if len(body) > _MOST_BODY_BYTES:
+            raise ValueError(f"the body has {len(body)} bytes, more than {_MOST_BODY_BYTES}")
         return self._client.call(Request("POST", "event/track/", json=body)).request_id

@@ -55,6 +55,13 @@ class AudienceSubType(StrEnum):
     REACH_FREQUENCY = "REACH_FREQUENCY"
 
 
+MOST_EVENTS = 1_000  # of one request (section 6.1)
+# All events of one request together. TikTok documents no limit; integrators keep requests below 1 MB (section 4.2).
+MOST_EVENT_BYTES = 998_000
+LONGEST_PIXEL_NAME = 40  # characters (section 7.1)
+MOST_OFFLINE_SETS = 10  # of one advertiser (section 7.2)
+
+
 class EventSource(StrEnum):
     """Where events happened (section 6.1). Wire values."""
 

@@ -1,10 +1,11 @@
+import functools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from moto import mock_aws
 
 from local.emulator.server import EmulatorServer
+from test.support.events import EventsPipeline, LiveEvents
 from test.support.pipeline import Pipeline
 from test.support.stage import REGION
 
@@ -26,17 +27,38 @@ def tiktok(tiktok_server: EmulatorServer) -> EmulatorServer:
 
 
 @pytest.fixture
-def new_pipeline(tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Pipeline]]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     with mock_aws():
+        yield
 
-        def make(**settings: Any) -> Pipeline:
-            return Pipeline(tiktok, **settings)
 
-        yield make
+@pytest.fixture
+def new_pipeline(tiktok: EmulatorServer, aws: None) -> Callable[..., Pipeline]:
+    return functools.partial(Pipeline, tiktok)
 
 
 @pytest.fixture
 def pipeline(new_pipeline: Callable[..., Pipeline]) -> Pipeline:
     return new_pipeline()
+
+
+@pytest.fixture
+def new_events(tiktok: EmulatorServer, aws: None) -> Callable[..., EventsPipeline]:
+    return functools.partial(EventsPipeline, tiktok)
+
+
+@pytest.fixture
+def events(new_events: Callable[..., EventsPipeline]) -> EventsPipeline:
+    return new_events()
+
+
+@pytest.fixture
+def new_live(tiktok: EmulatorServer, aws: None) -> Callable[..., LiveEvents]:
+    return functools.partial(LiveEvents, tiktok)
+
+
+@pytest.fixture
+def live(new_live: Callable[..., LiveEvents]) -> LiveEvents:
+    return new_live()

@@ -1,0 +1,118 @@
+"""From checked events to the requests that carry them: who is suppressed is left out, ids are given. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from lambdas.events.rows.event import CheckedEvent, is_identified, without
+from lambdas.identifiers.models import IdentifierSpace
+from lambdas.ports import Suppressed
+from lambdas.tiktok.models import MOST_EVENT_BYTES, MOST_EVENTS, EventSource
+
+# Changes with every release that derives another id from the same event.
+_DERIVED = "1"
+_ID_DIGITS = 40
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One event as it is sent: ``number`` is its line, or another number by which its sender knows it."""
+
+    number: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Events that came one after the other: the requests that carry them, and how many are not sent at all.
+
+    ``last`` is the number of the last of them.
+    """
+
+    requests: tuple[tuple[Parcel, ...], ...]
+    suppressed: tuple[int, ...]
+    last: int
+
+
+@dataclass(frozen=True)
+class Packing:
+    """How events of one event source are made ready. Where ``suppressed`` has no entry, nobody is suppressed."""
+
+    source: EventSource
+    source_id: str
+    suppressed: Mapping[IdentifierSpace, Suppressed]
+    limited_data_use: bool | None
+
+    def groups(self, events: Iterable[tuple[int, CheckedEvent]]) -> Iterator[Group]:
+        """Events, each with its number, as groups of at most 1,000 whose requests TikTok takes."""
+        source = iter(events)
+        while chunk := list(islice(source, MOST_EVENTS)):
+            yield self._group(chunk)
+
+    def _group(self, chunk: Sequence[tuple[int, CheckedEvent]]) -> Group:
+        events = [event for _, event in chunk]
+        # Before anything is left out: an id must not depend on who is suppressed today.
+        contents = [_encoded(event.payload) for event in events]
+        ids = [self._id(event, content) for event, content in zip(events, contents, strict=True)]
+        changed, dropped = self._leave_out_suppressed(events)
+        for position in changed:
+            contents[position] = _encoded(events[position].payload)
+        parcels = (
+            Parcel(number, self._body(event, contents[position], ids[position]))
+            for position, (number, event) in enumerate(chunk)
+            if position not in dropped
+        )
+        return Group(tuple(_requests(parcels)), tuple(chunk[position][0] for position in sorted(dropped)), chunk[-1][0])
+
+    def _id(self, event: CheckedEvent, content: bytes) -> str:
+        """The id by which TikTok knows an event again: the user's, or one made of its content (docs/event-files.md)."""
+        if event.event_id is not None:
+            return event.event_id
+        origin = _encoded([_DERIVED, self.source, self.source_id])
+        return hashlib.sha256(origin + content).hexdigest()[:_ID_DIGITS]
+
+    def _body(self, event: CheckedEvent, content: bytes, event_id: str) -> bytes:
+        limited = self.limited_data_use if event.limited_data_use is None else event.limited_data_use
+        # It is encoded already; encoding it again would be half of the work.
+        told = b"" if limited is None else b',"limited_data_use":true' if limited else b',"limited_data_use":false'
+        return b"".join((content[:-1], b',"event_id":', _encoded(event_id), told, b"}"))
+
+    def _leave_out_suppressed(self, events: Sequence[CheckedEvent]) -> tuple[set[int], set[int]]:
+        """Take suppressed identifiers out of events; returns the positions of these, and of those with none left."""
+        changed: set[int] = set()
+        for space, suppressed in self.suppressed.items():
+            probes = [
+                (position, probe)
+                for position, event in enumerate(events)
+                for probe in event.probes
+                if probe.space is space
+            ]
+            for found in suppressed.positions(b"".join(probe.digest for _, probe in probes)):
+                position, probe = probes[found]
+                without(events[position], [probe.member])
+                changed.add(position)
+        dropped = {position for position in changed if not is_identified(self.source, events[position].payload)}
+        return changed - dropped, dropped
+
+
+def _requests(parcels: Iterable[Parcel]) -> Iterator[tuple[Parcel, ...]]:
+    """As few requests as hold the events in their order."""
+    request: list[Parcel] = []
+    size = 0
+    for parcel in parcels:
+        if request and (len(request) == MOST_EVENTS or size + len(parcel.body) > MOST_EVENT_BYTES):
+            yield tuple(request)
+            request, size = [], 0
+        request.append(parcel)
+        size += len(parcel.body) + 1
+    if request:
+        yield tuple(request)
+
+
+def _encoded(value: object) -> bytes:
+    return _ENCODER.encode(value).encode()

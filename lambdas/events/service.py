@@ -1,0 +1,273 @@
+"""Delivers one file of events: check all of it, send it from where an earlier attempt got to, account.
+
+What was sent is written to the ledger after each round of requests. What may have happened without being written down
+is harmless when repeated: every event carries an id by which TikTok knows it again for 48 hours.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from lambdas.attempts import expect_time_for, held
+from lambdas.credentials import with_credentials
+from lambdas.events.batches import Group
+from lambdas.events.delivery import (
+    ANNOUNCEMENTS,
+    Delivery,
+    Progress,
+    State,
+    Status,
+    announced,
+    receipt,
+    rejected_key,
+)
+from lambdas.events.domain import LARGEST_FILE, Target, is_settings_key, parse_object, refusal
+from lambdas.events.file_check import FileCheck, Reading, Rejected, check_rows, judged_rows, rejected_line
+from lambdas.events.preparation import Preparation
+from lambdas.events.rows.event import CheckedEvent
+from lambdas.events.sender import Address, Sender, Sent
+from lambdas.objects import ObjectVersion
+from lambdas.receipts import timestamp
+from lambdas.tiktok.errors import ConnectorError, NotReady, RejectedError, TikTokRejected
+from lambdas.tiktok.models import Credentials
+
+if TYPE_CHECKING:
+    from lambdas.events.ports import EventStore
+    from lambdas.ports import Clock, EventBus, Ledger
+
+_TIKTOK_REFUSED = "tiktok_refused"
+
+
+class Result(StrEnum):
+    """How a delivery ended."""
+
+    DELIVERED = "delivered"
+    ALREADY_DELIVERED = "already delivered"
+    IGNORED = "ignored"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a delivery, with what it did."""
+
+    result: Result
+    delivery: Delivery | None = None
+
+
+@dataclass
+class Attempt:
+    """What is done for one object version in one invocation."""
+
+    ledger: Ledger
+    version: ObjectVersion
+    owner: str
+    seconds_left: Callable[[], float]
+    delivery: Delivery
+    target: Target | None = None
+    has_progressed: bool = False
+
+    def record(self, **changes: Any) -> None:
+        """Change the delivery and write it down. Raises ConnectorError."""
+        self.delivery = replace(self.delivery, **changes)
+        self.ledger.save(self.version.id, self.delivery.to_document(), owner=self.owner)
+
+    def note(self, error: ConnectorError, **changes: Any) -> None:
+        """Write down an error that is about to be raised, if that is possible: it must not be replaced by another."""
+        with suppress(ConnectorError):
+            self.record(last_error=f"{error.reason}: {error}", **changes)
+
+
+class EventDelivery:
+    """The use case."""
+
+    def __init__(
+        self,
+        *,
+        objects: EventStore,
+        deliveries: Ledger,
+        bus: EventBus,
+        preparation: Preparation,
+        clock: Clock,
+        thread_count: int,
+    ) -> None:
+        self._objects = objects
+        self._deliveries = deliveries
+        self._bus = bus
+        self._preparation = preparation
+        self._clock = clock
+        self._thread_count = thread_count
+
+    def deliver(self, version: ObjectVersion, *, owner: str, seconds_left: Callable[[], float]) -> Outcome:
+        """Bring the events of one object version to TikTok, or find that they are there already.
+
+        ``owner`` names this invocation; ``seconds_left`` says how long it may go on. A rejection has its receipt by the
+        time it is raised.
+
+        Raises:
+            ConnectorError: of the class that says what to do next.
+        """
+        if version.is_folder_marker or is_settings_key(version.key):
+            return Outcome(Result.IGNORED)
+        with held(self._deliveries, version.id, owner=owner, seconds=seconds_left()) as document:
+            delivery = Delivery.from_document(document)
+            if delivery.state is State.FINISHED:
+                return Outcome(Result.ALREADY_DELIVERED, delivery)
+            attempt = Attempt(self._deliveries, version, owner, seconds_left, delivery)
+            try:
+                self._deliver(attempt)
+            except RejectedError as error:
+                self._account(attempt, Status.REJECTED, error)
+                attempt.note(error, state=State.REJECTED)
+                raise
+            except NotReady as error:
+                # Nothing failed, so this was no attempt.
+                attempt.note(error, attempts=attempt.delivery.attempts - 1)
+                raise
+            except ConnectorError as error:
+                attempt.note(error)
+                raise
+            return Outcome(Result.DELIVERED, attempt.delivery)
+
+    def last_error(self, version: ObjectVersion, *, owner: str) -> str:
+        """What the last attempt that could report an error said, if any. Raises NotReady while one is at work."""
+        with held(self._deliveries, version.id, owner=owner, seconds=1) as document:
+            return Delivery.from_document(document).last_error
+
+    def _deliver(self, attempt: Attempt) -> None:
+        delivery = attempt.delivery
+        attempt.record(attempts=delivery.attempts + 1, started_at=delivery.started_at or timestamp(self._clock.now()))
+        attempt.target = target = parse_object(attempt.version)
+        if not delivery.has_sent:
+            # What is half sent is sent as it was begun.
+            settings = self._preparation.settings(target.destination)
+            if settings != delivery.settings or delivery.state is State.REJECTED:
+                attempt.record(state=State.STARTED, settings=settings, check=None, progress=Progress())
+        self._check(attempt)
+        assert attempt.delivery.settings is not None
+        with_credentials(
+            self._preparation.credentials,
+            attempt.delivery.settings.advertiser,
+            lambda credentials: self._send(attempt, target, credentials),
+        )
+        if attempt.delivery.progress.refused_count:
+            self._write_back(attempt)
+        self._expect_some_sent(attempt)
+        self._account(attempt, Status.DELIVERED)
+        attempt.record(state=State.FINISHED, last_error="")
+
+    def _check(self, attempt: Attempt) -> None:
+        """Read the file to its end before anything is sent. Raises InvalidInput when it is refused."""
+        settings = attempt.delivery.settings
+        assert settings is not None
+        if attempt.delivery.check is None:
+            attempt.record(checked_at=self._clock.now())
+            check = FileCheck()
+            with self._objects.read(attempt.version) as chunks:
+                rejected = check_rows(chunks, self._reading(attempt), check)
+                self._write_rejected(attempt, rejected)
+            attempt.record(check=check, state=State.CHECKED)
+            attempt.has_progressed = True
+        assert attempt.delivery.check is not None
+        refused = refusal(attempt.delivery.check, settings.on_invalid_row)
+        if refused:
+            raise refused
+
+    def _send(self, attempt: Attempt, target: Target, credentials: Credentials) -> None:
+        """Send what is not sent yet, in rounds of as many requests as there are threads."""
+        api = self._preparation.api_for(credentials)
+        settings, progress = attempt.delivery.settings, attempt.delivery.progress
+        assert settings is not None
+        if not attempt.delivery.has_sent:
+            source_id = self._preparation.find_source(
+                target.destination, credentials, owner=attempt.owner, seconds_left=attempt.seconds_left
+            )
+            attempt.record(source_id=source_id, advertiser_id=credentials.advertiser_id)
+        address = self._preparation.address(target.destination, attempt.delivery.source_id, settings)
+        packing = self._preparation.packing(target.destination, attempt.delivery.source_id, settings)
+        sender = Sender(api.events, thread_count=self._thread_count)
+        with self._objects.read(attempt.version) as chunks:
+            events = self._events(chunks, attempt, after_line=progress.line)
+            groups = packing.groups(events)
+            while batch_round := list(islice(groups, self._thread_count)):
+                expect_time_for("the next events", attempt.seconds_left(), has_progressed=attempt.has_progressed)
+                self._send_round(attempt, sender, address, batch_round)
+
+    def _send_round(self, attempt: Attempt, sender: Sender, address: Address, groups: list[Group]) -> None:
+        before = attempt.delivery.progress
+        sent = Sent(before.accepted, {text: list(lines) for text, lines in before.refused.items()}, before.request_id)
+        sender.send(address, [request for group in groups for request in group.requests], sent)
+        attempt.record(
+            progress=Progress(
+                line=groups[-1].last,
+                accepted=sent.accepted,
+                suppressed=before.suppressed + sum(len(group.suppressed) for group in groups),
+                refused={text: tuple(sorted(lines)) for text, lines in sent.refused.items()},
+                request_id=sent.request_id,
+            )
+        )
+        attempt.has_progressed = True
+
+    def _events(
+        self, chunks: Iterable[bytes], attempt: Attempt, *, after_line: int
+    ) -> Iterator[tuple[int, CheckedEvent]]:
+        for row, outcome in judged_rows(chunks, self._reading(attempt), after_line=after_line):
+            if isinstance(outcome, CheckedEvent):
+                yield row.line, outcome
+
+    def _expect_some_sent(self, attempt: Attempt) -> None:
+        progress = attempt.delivery.progress
+        if progress.refused_count and not progress.accepted:
+            answer = next(iter(progress.refused))
+            raise TikTokRejected(f"TikTok refuses every one of {progress.refused_count} events. Its answer: {answer}")
+
+    def _write_back(self, attempt: Attempt) -> None:
+        """Write the file of rejected events once more, with those that TikTok refused."""
+        answers = {line: answer for answer, lines in attempt.delivery.progress.refused.items() for line in lines}
+
+        def rejected(chunks: Iterable[bytes]) -> Iterator[bytes]:
+            for row, outcome in judged_rows(chunks, self._reading(attempt)):
+                if isinstance(outcome, Rejected):
+                    yield rejected_line(row, outcome)
+                elif row.line in answers:
+                    yield rejected_line(row, Rejected(_TIKTOK_REFUSED, answers[row.line]))
+
+        with self._objects.read(attempt.version) as chunks:
+            self._write_rejected(attempt, rejected(chunks))
+
+    def _write_rejected(self, attempt: Attempt, lines: Iterator[bytes]) -> None:
+        """Write back the events that are not sent, if there are any; reads ``lines`` to their end."""
+        key = rejected_key(attempt.version)
+        first = list(islice(lines, 1))
+        if key is not None and (first or attempt.delivery.has_written_back):
+            # Also empty, in place of what an earlier check wrote.
+            attempt.record(has_written_back=True)
+            self._objects.write_stream(key, chain(first, lines))
+        else:
+            deque(lines, maxlen=0)
+
+    def _reading(self, attempt: Attempt) -> Reading:
+        assert attempt.target is not None
+        assert attempt.delivery.settings is not None
+        rules = self._preparation.rules(attempt.target.destination, attempt.delivery.settings)
+        return Reading(attempt.target.file_type, rules, attempt.delivery.checked_at, LARGEST_FILE)
+
+    def _account(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
+        """Write the receipt, unless S3 would not take its key, and announce it."""
+        document = receipt(
+            attempt.version,
+            attempt.target,
+            attempt.delivery,
+            status,
+            finished_at=timestamp(self._clock.now()),
+            error=error,
+        )
+        key = attempt.version.receipt_key if attempt.version.can_have_receipt else None
+        if key is not None:
+            self._objects.write_json(key, document)
+        self._bus.publish(ANNOUNCEMENTS[status], announced(document, receipt_key=key))
