@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.attempts import STEP_SECONDS
 from lambdas.contracts import (
     EVENT_FILES_HANDLER,
     LIVE_EVENTS_HANDLER,
@@ -92,6 +93,10 @@ def test_the_functions_run_on_the_declared_machines(template: Template) -> None:
         assert properties["Architectures"] == ["arm64"]
         assert (properties["MemorySize"], properties["Timeout"]) == machine
         assert properties["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_the_function_for_files_has_time_for_several_steps(template: Template) -> None:
+    assert template.properties(template.event_files)["Timeout"] >= 4 * STEP_SECONDS
 
 
 @pytest.mark.parametrize("handler", FUNCTIONS)
