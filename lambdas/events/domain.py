@@ -69,12 +69,10 @@ def parse_destination(source: str, name: str) -> Destination:
     try:
         destination = Destination(EventSource(source), name)
     except ValueError:
-        raise InvalidInput(
-            f"The source {source[:40]!r} is not one of: {', '.join(EventSource)}.", reason="bad_event_source"
-        ) from None
+        raise InvalidInput(f"The source is not one of: {', '.join(EventSource)}.", reason="bad_event_source") from None
     if destination.id is None and destination.source not in _HAVE_NAMES:
         raise InvalidInput(
-            f"An event source of {destination.source} is named by its id, which is a number, not {name[:40]!r}.",
+            f"An event source of {destination.source} is named by its id, which is a number.",
             reason="bad_event_source",
         )
     if not (name.strip() and name.isprintable() and len(name) <= LONGEST_NAME):

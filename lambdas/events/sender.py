@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FEW_REFUSED = 50
 # The ledger remembers each of them.
 MOST_REFUSED = 10_000
+_MOST_TEXTS = 100  # about as many codes come on top of them
 _LONGEST_TEXT = 160  # characters of what TikTok says of an event
 
 
@@ -100,6 +101,8 @@ class Sender:
 def _refuse(sent: Sent, number: int, error: TikTokRejected) -> None:
     """Count an event as refused. Raises the error when it is no matter of single events."""
     text = f"code {error.code}: {error.said}"[:_LONGEST_TEXT]
+    if text not in sent.refused and len(sent.refused) >= _MOST_TEXTS:
+        text = f"code {error.code}"
     sent.refused.setdefault(text, []).append(number)
     count = sent.refused_count
     if count > MOST_REFUSED or (count > FEW_REFUSED and count > sent.accepted):

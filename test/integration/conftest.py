@@ -1,9 +1,12 @@
 import functools
+import io
+import logging
 from collections.abc import Callable, Iterator
 
 import pytest
 from moto import mock_aws
 
+from lambdas.observability import logger
 from local.emulator.server import EmulatorServer
 from test.support.events import EventsPipeline, LiveEvents
 from test.support.pipeline import Pipeline
@@ -62,3 +65,17 @@ def new_live(tiktok: EmulatorServer, aws: None) -> Callable[..., LiveEvents]:
 @pytest.fixture
 def live(new_live: Callable[..., LiveEvents]) -> LiveEvents:
     return new_live()
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """Everything that the function writes to its log, formatted as in Lambda."""
+    stream = io.StringIO()
+    recorder = logging.StreamHandler(stream)
+    recorder.setFormatter(logger.registered_formatter)
+    sources = [logging.getLogger(logger.service), logging.getLogger()]
+    for source in sources:
+        source.addHandler(recorder)
+    yield stream
+    for source in sources:
+        source.removeHandler(recorder)

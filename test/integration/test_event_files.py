@@ -1,12 +1,12 @@
 import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from lambdas.contracts import Announcement
 from local.emulator.server import EmulatorServer
 from test.support.builders import notification_of
+from test.support.event_receipts import account
 from test.support.events import NOW, SOURCE_IDS, EventsPipeline, any_fields, json_lines
 
 SOURCES = ("web", "app", "offline", "crm")
@@ -14,17 +14,6 @@ SOURCES = ("web", "app", "offline", "crm")
 
 def key_of(source: str, file: str = "events.jsonl", name: str = "") -> str:
     return f"events/{source}/{name or SOURCE_IDS[source]}/{file}"
-
-
-def account(receipt: dict[str, Any] | None) -> dict[str, int]:
-    """What a receipt says of events, once it is sure that it accounts for every one of them."""
-    assert receipt is not None
-    events = receipt["events"]
-    counts = {name: events[name] for name in ("read", "sent", "withheld", "invalid", "denied", "suppressed")} | {
-        "refused": events["refused_by_tiktok"]["count"]
-    }
-    assert counts["read"] == sum(counts.values()) - counts["read"]
-    return {name: count for name, count in counts.items() if count}
 
 
 @pytest.mark.parametrize("source", SOURCES)

@@ -1,37 +1,20 @@
 """No identifier and no token leaves but to TikTok, on any way in and on any way out."""
 
-import hashlib
 import io
 import json
-import logging
-import re
 from typing import Any
 
 import pytest
 
 from lambdas.audiences import handler
 from lambdas.audiences.preparation import Preparation
-from lambdas.observability import logger
 from local.emulator.server import EmulatorServer
 from test.support.builders import any_hashes, as_file
 from test.support.pipeline import Pipeline
+from test.support.privacy import MARKED, MARKED_ADDRESS, MARKED_DEVICE, MARKED_NUMBER, RAW_LINES, assert_nothing_leaked
 from test.support.stage import FUNCTION_SECONDS, Context, Message
 
 KEY = "tiktok/Foodies/email_sha256/{}.csv"
-MARKED = any_hashes(1500, seed="marked")
-MARKED_ADDRESS = "marked.jane.doe@example.com"
-MARKED_NUMBER = "+44 20 7183 8750"
-MARKED_DEVICE = "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
-RAW = (MARKED_ADDRESS, "+442071838750", MARKED_DEVICE)
-# Pieces, so that no part of a value, nor another spelling of it, goes unseen.
-TRACES = (
-    "jane",
-    "2071838750",
-    "7183 8750",
-    "5f3a2b18",
-    *(hashlib.sha256(each.encode()).hexdigest()[:20] for each in RAW),
-)
-RAW_LINES = f"{MARKED_ADDRESS},{MARKED_NUMBER},{MARKED_DEVICE}\n".encode()
 
 
 def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Message) -> dict[str, Any]:
@@ -40,48 +23,6 @@ def invoke(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *messages: Messa
     context: Any = Context(pipeline.clock, 1, FUNCTION_SECONDS)
     answer: dict[str, Any] = dict(handler.handle({"Records": records}, context))
     return answer
-
-
-@pytest.fixture
-def log() -> Any:
-    """Everything that the function writes to its log, formatted as in Lambda."""
-    stream = io.StringIO()
-    recorder = logging.StreamHandler(stream)
-    recorder.setFormatter(logger.registered_formatter)
-    sources = [logging.getLogger(logger.service), logging.getLogger()]
-    for source in sources:
-        source.addHandler(recorder)
-    yield stream
-    for source in sources:
-        source.removeHandler(recorder)
-
-
-def assert_nothing_leaked(pipeline: Pipeline, printed: str, log: io.StringIO) -> str:
-    """That nothing marked is in anything that can be read afterwards, which it returns."""
-    names = [entry["Key"] for entry in pipeline.s3.list_objects_v2(Bucket="data")["Contents"]]
-    receipts = [
-        pipeline.s3.get_object(Bucket="data", Key=name)["Body"].read().decode()
-        for name in names
-        if name.startswith("receipts/")
-    ]
-    manifests = [
-        pipeline.s3.get_object(Bucket="data", Key=name)["Body"].read().decode()
-        for name in names
-        if name.startswith("suppression-list/") and name.endswith(".json")
-    ]
-    items = pipeline.dynamodb.scan(TableName="ledger")["Items"]
-    # What the user put into audience.json is kept as it is, encrypted like the object.
-    ledger = json.dumps([item for item in items if not item["pk"]["S"].startswith("settings#")])
-    letters = map(repr, pipeline.queue.dead_letters)
-    announced = json.dumps(pipeline.bus.entries, ensure_ascii=False)
-    told = "\n".join([log.getvalue(), printed, *names, *receipts, *manifests, ledger, *letters, announced])
-    assert "CloudWatchMetrics" in printed
-    assert log.getvalue(), "there is something to look at"
-    assert pipeline.emulator.access_token not in told
-    assert not [trace for trace in TRACES if trace in told.lower()]
-    assert not set(re.findall(r"[0-9a-f]{64}", told.lower())) & set(MARKED)
-    assert not any(value[:20] in told.lower() for value in MARKED)
-    return told
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from dataclasses import replace
 from typing import Any
@@ -122,8 +121,10 @@ class EventsPipeline(_EventStage):
 class LiveEvents(_EventStage):
     """The function for live events, which takes many messages at a time."""
 
-    def __init__(self, emulator: EmulatorServer, *, function_seconds: float = 300, **settings: Any) -> None:
-        super().__init__(emulator, settings=settings, function_seconds=function_seconds)
+    def __init__(
+        self, emulator: EmulatorServer, *, function_seconds: float = 300, dynamodb: Any = None, **settings: Any
+    ) -> None:
+        super().__init__(emulator, settings=settings, function_seconds=function_seconds, dynamodb=dynamodb)
 
     def cold_start(self) -> None:
         self.application = live_handler.compose(
@@ -181,8 +182,3 @@ def json_lines(*rows: dict[str, Any] | str) -> bytes:
     """A file of rows; a text stands for itself."""
     lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def many_events(source: str, count: int) -> bytes:
-    """A file of so many valid events, compressed."""
-    return gzip.compress(json_lines(*(any_fields(source, number) for number in range(1, count + 1))), 1)
