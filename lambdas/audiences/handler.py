@@ -18,11 +18,11 @@ from lambdas.audiences.rows.check import PART_BYTES
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
 from lambdas.aws.clients import new_client
 from lambdas.aws.executions import StepFunctionsExecutions
-from lambdas.aws.notifications import parse_notification
-from lambdas.aws.queue_consumer import HOLD_MARGIN_SECONDS, QueueConsumer, is_confirmed
 from lambdas.aws.records import Record, process_each
-from lambdas.composition import Surroundings, guarded
+from lambdas.composition import Surroundings
 from lambdas.contracts import Metric
+from lambdas.object_messages import Call, ObjectMessages
+from lambdas.objects import ObjectVersion
 from lambdas.observability import logger, metrics
 from lambdas.settings import ActivationSettings
 from lambdas.tiktok.transport import HttpTransport, Transport
@@ -51,32 +51,23 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 class Application:
     """Everything that lives as long as the function's environment."""
 
-    settings: ActivationSettings
-    consumer: QueueConsumer
+    messages: ObjectMessages
     new_activation: Callable[[], Activation]
 
     def process(self, record: Record, context: LambdaContext, activation: Activation) -> None:
         """Process one message. Raises RecordFailedError when it is to be tried again."""
 
-        def seconds_left() -> float:
-            return context.get_remaining_time_in_millis() / 1000
-
-        def activate() -> None:
-            self.consumer.hold(record, seconds_left() + HOLD_MARGIN_SECONDS)
-            version = parse_notification(record.body, bucket=self.settings.bucket)
-            logger.append_keys(object_key=version.key, version_id=version.version_id)
-            owner = f"{context.aws_request_id}/{record.message_id}"
-            with guarded():
-                outcome = activation.activate(
-                    version, owner=owner, seconds_left=seconds_left, is_confirmed=is_confirmed(record)
+        def deliver(version: ObjectVersion, call: Call) -> None:
+            _tell(
+                activation.activate(
+                    version, owner=call.owner, seconds_left=call.seconds_left, is_confirmed=call.is_confirmed
                 )
-            _tell(outcome)
+            )
 
-        def last_words() -> str:
-            version = parse_notification(record.body, bucket=self.settings.bucket)
-            return activation.last_error(version, owner=context.aws_request_id)
+        def last_error(version: ObjectVersion, owner: str) -> str:
+            return activation.last_error(version, owner=owner)
 
-        self.consumer.consume(record, activate, last_words=last_words)
+        self.messages.process(record, context, deliver, last_error)
 
 
 @functools.cache
@@ -132,7 +123,7 @@ def compose(
             rules=rules,
         )
 
-    return Application(settings, around.consumer(settings), new_activation)
+    return Application(ObjectMessages(around.consumer(settings), settings.bucket), new_activation)
 
 
 def _tell(outcome: Outcome) -> None:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageAttributeValueTypeDef
 
-# A message stays hidden for this long after the function's own time-out, so that no two work on it at once.
-HOLD_MARGIN_SECONDS = 30
 _LONGEST_DELAY = 3600  # seconds; SQS allows 12 hours in all
 _LONGEST_POSTPONEMENT = 900  # seconds, SQS's limit
 # Attributes of a copy.

@@ -12,13 +12,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from lambdas.aws.clients import new_client
-from lambdas.aws.notifications import parse_notification
-from lambdas.aws.queue_consumer import HOLD_MARGIN_SECONDS, QueueConsumer
 from lambdas.aws.records import Record, process_each
-from lambdas.composition import Surroundings, guarded
+from lambdas.composition import Surroundings
 from lambdas.contracts import Metric
 from lambdas.events.composition import new_preparation
 from lambdas.events.service import EventDelivery, Outcome, Result
+from lambdas.object_messages import Call, ObjectMessages
+from lambdas.objects import ObjectVersion
 from lambdas.observability import logger, metrics
 from lambdas.settings import EventSettings
 from lambdas.tiktok.transport import HttpTransport, Transport
@@ -46,30 +46,19 @@ def handle(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 class Application:
     """Everything that lives as long as the function's environment."""
 
-    settings: EventSettings
-    consumer: QueueConsumer
+    messages: ObjectMessages
     new_delivery: Callable[[], EventDelivery]
 
     def process(self, record: Record, context: LambdaContext, delivery: EventDelivery) -> None:
         """Process one message. Raises RecordFailedError when it is to be tried again."""
 
-        def seconds_left() -> float:
-            return context.get_remaining_time_in_millis() / 1000
+        def deliver(version: ObjectVersion, call: Call) -> None:
+            _tell(delivery.deliver(version, owner=call.owner, seconds_left=call.seconds_left))
 
-        def deliver() -> None:
-            self.consumer.hold(record, seconds_left() + HOLD_MARGIN_SECONDS)
-            version = parse_notification(record.body, bucket=self.settings.bucket)
-            logger.append_keys(object_key=version.key, version_id=version.version_id)
-            with guarded():
-                owner = f"{context.aws_request_id}/{record.message_id}"
-                outcome = delivery.deliver(version, owner=owner, seconds_left=seconds_left)
-            _tell(outcome)
+        def last_error(version: ObjectVersion, owner: str) -> str:
+            return delivery.last_error(version, owner=owner)
 
-        def last_words() -> str:
-            version = parse_notification(record.body, bucket=self.settings.bucket)
-            return delivery.last_error(version, owner=context.aws_request_id)
-
-        self.consumer.consume(record, deliver, last_words=last_words)
+        self.messages.process(record, context, deliver, last_error)
 
 
 @functools.cache
@@ -98,7 +87,7 @@ def compose(
             thread_count=settings.thread_count,
         )
 
-    return Application(settings, around.consumer(settings), new_delivery)
+    return Application(ObjectMessages(around.consumer(settings), settings.bucket), new_delivery)
 
 
 def _tell(outcome: Outcome) -> None:
