@@ -39,6 +39,12 @@ def _constant(node: ast.Assign) -> list[tuple[str, str]]:
     return []
 
 
+def anchors_of(path: Path) -> set[str]:
+    """What a page's headings are reached by, in GitHub's way."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_every_reason_has_an_entry_in_the_runbook_and_no_entry_is_left_over() -> None:
     reasons = {reason for path in (ROOT / "lambdas").rglob("*.py") for reason in reasons_in(path.read_text())}
     said_by_the_consumer = {"interrupted"}
@@ -56,6 +62,12 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
         for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text(encoding="utf-8")):
             assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+            assert anchor in anchors_of(path.parent / target if target else path), f"{path.name}: {target}#{anchor}"
 
 
 @pytest.mark.parametrize("source", sorted((ROOT / "imgs").glob("*.dot")), ids=lambda path: path.name)
