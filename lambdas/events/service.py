@@ -34,7 +34,7 @@ from lambdas.events.rows.event import CheckedEvent
 from lambdas.events.sender import Address, Sender, Sent
 from lambdas.objects import ObjectVersion
 from lambdas.receipts import timestamp
-from lambdas.tiktok.errors import ConnectorError, NotReady, RejectedError, TikTokRejected
+from lambdas.tiktok.errors import ConnectorError, InvalidInput, NotReady, RejectedError, TikTokRejected
 from lambdas.tiktok.models import Credentials
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from lambdas.ports import Clock, EventBus, Ledger
 
 _TIKTOK_REFUSED = "tiktok_refused"
+# The ledger remembers each of them.
+_MOST_REFUSED = 10_000
 
 
 class Result(StrEnum):
@@ -155,8 +157,6 @@ class EventDelivery:
             attempt.delivery.settings.advertiser,
             lambda credentials: self._send(attempt, target, credentials),
         )
-        if attempt.delivery.progress.refused_count:
-            self._write_back(attempt)
         self._expect_some_sent(attempt)
         self._account(attempt, Status.DELIVERED)
         attempt.record(state=State.FINISHED, last_error="")
@@ -195,6 +195,12 @@ class EventDelivery:
             events = self._events(chunks, attempt, after_line=progress.line)
             groups = packing.groups(events)
             while batch_round := list(islice(groups, self._thread_count)):
+                if attempt.delivery.progress.refused_count > _MOST_REFUSED:
+                    raise TikTokRejected(
+                        f"TikTok refuses more than {_MOST_REFUSED:,} events of this file one by one. What it accepted "
+                        "is accounted for. Mend what its answers in the receipt say, and upload what is withheld and "
+                        "refused as a new file."
+                    )
                 expect_time_for("the next events", attempt.seconds_left(), has_progressed=attempt.has_progressed)
                 self._send_round(attempt, sender, address, batch_round)
 
@@ -259,6 +265,10 @@ class EventDelivery:
 
     def _account(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
         """Write the receipt, unless S3 would not take its key, and announce it."""
+        if attempt.delivery.progress.refused_count:
+            # What is gone cannot be written back.
+            with suppress(InvalidInput):
+                self._write_back(attempt)
         document = receipt(
             attempt.version,
             attempt.target,

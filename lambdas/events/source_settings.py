@@ -84,8 +84,9 @@ def _names(value: Any, what: str) -> dict[str, str]:
 
 
 def _mapping(value: Any) -> dict[str, dict[str, str]]:
-    if not isinstance(value, Pairs) or not {name for name, _ in value} <= {"columns", "events"}:
-        raise Unfit('an object with "columns" and "events", and nothing else')
+    given = [name for name, _ in value] if isinstance(value, Pairs) else [""]
+    if not set(given) <= {"columns", "events"} or len(set(given)) < len(given):
+        raise Unfit('an object with "columns" and "events", each at most once, and nothing else')
     mapping = {name: _names(names, name) for name, names in value}
     for name in mapping.get("columns", {}).values():
         if meaning_of(name) is None:

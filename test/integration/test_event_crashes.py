@@ -198,6 +198,48 @@ def test_a_file_that_tiktok_refuses_as_a_whole_ends_soon_as_a_dead_letter(
     assert events.counts("web")["counted"] == 4_000
 
 
+@pytest.mark.parametrize("bad", [range(1, 301), range(2, 1_001), [*range(1, 1_000)], range(1, 1_501)])
+def test_however_many_events_are_refused_the_rest_is_delivered(
+    events: EventsPipeline, tiktok: EmulatorServer, bad: Iterable[int]
+) -> None:
+    tiktok.tell("poison", {"events": ["Poison"]})
+    poisoned = set(bad)
+    content = json_lines(
+        *(any_fields("web", n, event="Poison" if n in poisoned else "Purchase") for n in range(1, 2_001))
+    )
+    version = events.upload(WEB.format("a"), content)
+
+    events.run()
+
+    assert events.counts("web")["counted"] == 2_000 - len(poisoned)
+    assert account(events.receipt(version)) == {
+        "read": 2_000,
+        "sent": 2_000 - len(poisoned),
+        "refused": len(poisoned),
+    }
+    assert {line["line"] for line in events.rejected(version) or []} == poisoned
+
+
+def test_a_file_with_more_refused_events_than_can_be_remembered_is_a_dead_letter_that_accounts_for_all(
+    events: EventsPipeline, tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.events.batches.MOST_EVENTS", 10)
+    monkeypatch.setattr("lambdas.events.service._MOST_REFUSED", 20)
+    tiktok.tell("poison", {"events": ["Poison"]})
+    rows = [any_fields("web", n, event="Poison" if n % 2 else "Purchase") for n in range(1, 201)]
+    version = events.upload(WEB.format("a"), json_lines(*rows))
+
+    for _ in range(2):
+        events.run()
+
+        [letter] = events.queue.dead_letters
+        assert letter.reason == "tiktok_rejected"
+        assert account(events.receipt(version)) == {"read": 200, "sent": 25, "refused": 25, "withheld": 150}
+        assert len(events.rejected(version) or []) == 25
+        assert events.counts("web")["counted"] == 25
+        events.replay()
+
+
 def test_a_few_events_of_which_tiktok_takes_none_are_a_dead_letter(
     events: EventsPipeline, tiktok: EmulatorServer
 ) -> None:

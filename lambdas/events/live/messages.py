@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from lambdas.contracts import EVENT_DETAIL_TYPE
 from lambdas.events.domain import Destination, parse_destination
+from lambdas.events.rows.file_rows import parse_json
+from lambdas.files.blocks import LONGEST_LINE
 from lambdas.tiktok.errors import InvalidInput
 
 _FORM = '{"source": "web", "event_source": "<id or name>", "fields": {…}}'
@@ -26,10 +27,14 @@ def parse_message(body: str) -> LiveEvent:
     """Read the body of a queue's message. docs/event-files.md has its form.
 
     Raises:
-        InvalidInput: ``not_an_event`` or ``bad_event_source``.
+        InvalidInput: ``not_an_event``, ``bad_event_source`` or ``invalid_event`` (it is too long).
     """
+    if len(body) > LONGEST_LINE:
+        raise InvalidInput(
+            f"The message has more than {LONGEST_LINE >> 10} KiB, as no event has.", reason="invalid_event"
+        )
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
+        document = parse_json(body)
         if document.get("detail-type") == EVENT_DETAIL_TYPE:
             document = document["detail"]
         source, name, fields = document["source"], document["event_source"], document["fields"]
@@ -46,7 +51,3 @@ def _no_event() -> InvalidInput:
         "as its detail.",
         reason="not_an_event",
     )
-
-
-def _refuse_constant(word: str) -> NoReturn:
-    raise ValueError(word)  # NaN and Infinity, which JSON does not have

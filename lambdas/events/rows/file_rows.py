@@ -203,12 +203,13 @@ def _object(pairs: list[tuple[str, Any]]) -> Fields:
     return found
 
 
-_DECODE = json.JSONDecoder(object_pairs_hook=_object).decode
+# Raises ValueError, also for a key that is there twice, and RecursionError.
+parse_json = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
 def _parse_json(line: bytes) -> Fields | EventReason:
     try:
-        parsed = _DECODE(line.decode())
+        parsed = parse_json(line.decode())
     except UnicodeDecodeError:
         return EventReason.NOT_UTF8
     except _RepeatedKeyError:
