@@ -23,6 +23,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -282,6 +283,54 @@ def _fault_of_batch_answer(answer: Any, expected_ids: set[str]) -> str | None:
         if not isinstance(failure, dict) or failure.get("itemIdentifier") not in expected_ids:
             return f"{failure!r} names no message of the batch"
     return None
+
+
+@patch
+def batches_are_gathered_as_long_as_the_mapping_says() -> None:
+    """ministack hands out what it finds at once, and never more than 10 messages.
+
+    AWS waits for a full batch until the window, which the first message opens, is over.
+    """
+    mappings = existing(lambda_svc, "_iter_all_esms")
+    receive = existing(sqs, "_receive_messages_for_esm", "queue_url", "max_number")
+    find = existing(sqs, "_get_q", "url")
+    for name in ("_expire_retained", "_dlq_sweep", "_ensure_msg_fields"):
+        existing(sqs, name)
+    existing(sqs, "_collect_msgs", "q", "max_n", "vis_timeout")
+    polled: ContextVar[dict[str, Any] | None] = ContextVar("polled", default=None)
+    closing: dict[str, float] = {}  # when the window that is open is over, by the mapping
+
+    def remembering_the_mapping() -> Iterator[tuple[str, str, dict[str, Any]]]:
+        for account, region, mapping in mappings():
+            polled.set(mapping)
+            yield account, region, mapping
+
+    def receive_gathered(queue_url: str, max_number: int) -> list[dict[str, Any]]:
+        mapping = polled.get() or {}
+        window = mapping.get("MaximumBatchingWindowInSeconds") or 0
+        if not window:
+            received: list[dict[str, Any]] = receive(queue_url, max_number)
+            return received
+        with sqs._queues_lock:
+            queue, now = find(queue_url), time.time()
+            sqs._expire_retained(queue)
+            sqs._dlq_sweep(queue)
+            for message in queue["messages"]:
+                sqs._ensure_msg_fields(message)
+            waiting = sum(message["visible_at"] <= now for message in queue["messages"])
+            if not waiting:
+                closing.pop(mapping["UUID"], None)
+                return []
+            if waiting < max_number and now < closing.setdefault(mapping["UUID"], now + window):
+                return []
+            closing.pop(mapping["UUID"], None)
+            gathered: list[dict[str, Any]] = sqs._collect_msgs(
+                queue, max_number, int(queue["attributes"].get("VisibilityTimeout", "30"))
+            )
+            return gathered
+
+    lambda_svc._iter_all_esms = remembering_the_mapping
+    sqs._receive_messages_for_esm = receive_gathered
 
 
 # Permissions that AWS checks on the way ------------------------------------------------------------------------

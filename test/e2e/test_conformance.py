@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -220,6 +221,33 @@ def handle(event, context):
     tried = sorted((attempt["body"], attempt["attempt"]) for attempt in consumer.attempts(4))
     assert tried == [("bad", 1), ("bad", 2), ("good", 1), ("good too", 1)]
     assert depth(aws, consumer.queue) == 0
+
+
+def test_a_batch_is_gathered_until_its_window_is_over_or_it_is_full(aws: EmbeddedAws) -> None:
+    window = 3
+    consumer = Consumer(
+        aws,
+        """
+def handle(event, context):
+    report(event["Records"][0], size=len(event["Records"]))
+""",
+        visibility=20,
+        batch_size=30,
+        window=window,
+    )
+    began = time.time()
+    for letter in "ab":
+        consumer.send(*(f"{letter}{number}" for number in range(6)))
+
+    [gathered] = consumer.attempts(1)
+    for letter in "cdef":
+        consumer.send(*(f"{letter}{number}" for number in range(10)))
+    full, rest = consumer.attempts(2)
+
+    assert gathered["size"] == 12
+    assert gathered["at"] - began >= window
+    assert (full["size"], rest["size"]) == (30, 10)
+    assert rest["at"] - full["at"] >= window / 2
 
 
 def test_an_invocation_that_fails_or_answers_nonsense_keeps_its_message(aws: EmbeddedAws) -> None:

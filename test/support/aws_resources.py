@@ -175,10 +175,11 @@ def report(record, **more):
         visibility: int,
         max_receives: int = 10,
         batch_size: int = 1,
+        window: int = 0,
         concurrency: int = 2,
         without: str = "",
     ) -> None:
-        """`without` names an action that the function's role is not granted."""
+        """`without` names an action that the function's role is not granted; a batch may fill for `window` seconds."""
         self.aws = aws
         self.dead_letters = a_queue(aws)
         self.reports = a_queue(aws)
@@ -195,6 +196,7 @@ def report(record, **more):
             FunctionName=function,
             EventSourceArn=arn_of(aws, self.queue),
             BatchSize=batch_size,
+            MaximumBatchingWindowInSeconds=window,
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": concurrency},
         )
