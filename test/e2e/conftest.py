@@ -11,11 +11,13 @@ import pytest
 
 from local.cloud.embedded_aws import EmbeddedAws
 from local.cloud.session import LocalConnector
+from test.e2e.announcements import Subscription
 from test.e2e.connector import Connector
 
 CONTEXT = {
     # The demo's own pace would make the tests wait; AWS's behaviour does not depend on it.
     "retry_delay_seconds": "1",
+    "max_receive_count": "3",
     # That they are refused by default is tested without a deployment.
     "allow_raw_identifiers": "true",
     "allow_audience_deletion": "true",
@@ -36,6 +38,14 @@ def connector() -> Iterator[LocalConnector]:
 def deployed(connector: LocalConnector) -> Connector:
     """What the tests do with the deployed stack."""
     return Connector(connector)
+
+
+@pytest.fixture
+def subscription(deployed: Connector) -> Iterator[Subscription]:
+    """Hears what is announced from now on."""
+    made = Subscription(deployed)
+    yield made
+    made.end()
 
 
 @pytest.fixture

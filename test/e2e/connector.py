@@ -18,6 +18,11 @@ SECONDS = 60
 CONTROL_SECONDS = 300
 
 
+def attributes_of(message: dict[str, Any]) -> dict[str, str]:
+    """What its sender said of a message, such as the reason of a dead letter."""
+    return {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+
+
 class Connector:
     """What a test does with it, and waits for."""
 
@@ -61,44 +66,44 @@ class Connector:
         listing = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"receipts/{key}/")
         return [entry["Key"] for entry in listing.get("Contents", [])]
 
-    def dead_letter(self) -> dict[str, Any] | None:
-        """Take one message out of the dead-letter queue."""
-        answer = self.sqs.receive_message(
-            QueueUrl=self.deployed.outputs[Output.DEAD_LETTER_QUEUE_URL], MessageAttributeNames=["All"]
-        )
+    def dead_letter(self, queue: Output = Output.DEAD_LETTER_QUEUE_URL) -> dict[str, Any] | None:
+        """Take one message out of a dead-letter queue."""
+        answer = self.sqs.receive_message(QueueUrl=self.deployed.outputs[queue], MessageAttributeNames=["All"])
         messages: list[dict[str, Any]] = answer.get("Messages", [])
         return messages[0] if messages else None
 
-    def wait_for_dead_letter(self, key: str, seconds: float = SECONDS) -> dict[str, str]:
+    def wait_for_dead_letter(
+        self, key: str, seconds: float = SECONDS, queue: Output = Output.DEAD_LETTER_QUEUE_URL
+    ) -> dict[str, str]:
         """The reason and the detail of the message about this key, which stays in the queue."""
         found: dict[str, Any] = {}
 
         def look() -> bool:
-            message = self.dead_letter()
+            message = self.dead_letter(queue)
             if message and json.loads(message["Body"])["detail"]["object"]["key"] == key:
                 found.update(message)
             return bool(found)
 
         wait_until(look, timeout=seconds)
         self.sqs.change_message_visibility(
-            QueueUrl=self.deployed.outputs[Output.DEAD_LETTER_QUEUE_URL],
+            QueueUrl=self.deployed.outputs[queue],
             ReceiptHandle=found["ReceiptHandle"],
             VisibilityTimeout=0,
         )
-        return {name: value["StringValue"] for name, value in found["MessageAttributes"].items()}
+        return attributes_of(found)
 
     def send(self, body: str) -> None:
         """Put a message into the queue."""
         self.sqs.send_message(QueueUrl=self.deployed.outputs[Output.QUEUE_URL], MessageBody=body)
 
-    def waiting_messages(self) -> int:
-        """How many messages are in the queue, whether they can be received, are hidden, or are delayed."""
+    def waiting_messages(self, queue: Output = Output.QUEUE_URL) -> int:
+        """How many messages are in a queue, whether they can be received, are hidden, or are delayed."""
         names = [
             "ApproximateNumberOfMessages",
             "ApproximateNumberOfMessagesNotVisible",
             "ApproximateNumberOfMessagesDelayed",
         ]
-        answer = self.sqs.get_queue_attributes(QueueUrl=self.deployed.outputs[Output.QUEUE_URL], AttributeNames=names)
+        answer = self.sqs.get_queue_attributes(QueueUrl=self.deployed.outputs[queue], AttributeNames=names)
         return sum(int(answer["Attributes"].get(name, 0)) for name in names)
 
     def control(self, command: str, body: Any = None) -> Any:
