@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.aws import Aws, pass_aws
+from cli.routes import AUDIENCES
 from cli.stack import find_stack, stack_option
 from cli.terminal import console, count, printable, table
 from lambdas.audiences.formats import STREAMING
@@ -75,6 +76,7 @@ def delete(aws: Aws, name: str, yes: bool, stack_name: str) -> None:
       tiktok-connector audiences delete 'Loyal customers'
     """
     stack = find_stack(aws.client("cloudformation"), stack_name)
+    stack.expect_routes([AUDIENCES])
     shown = printable(name)
     if not yes and not click.confirm(f"Delete the audience {shown} at TikTok for good, with everybody in it?"):
         click.echo("Nothing was deleted.")

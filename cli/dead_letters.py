@@ -1,4 +1,4 @@
-"""The dead-letter queue: reading it, putting back what was read, moving messages away and deleting them.
+"""A dead-letter queue: reading it, putting back what was read, moving messages away and deleting them.
 
 SQS has no way to look at a message without taking it: what is read is hidden from everyone else for a while. So every
 reading is a ``with`` block, at whose end, however it comes, everything that is still there becomes visible again.
@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cli.aws import error_code
 from cli.interrupts import interrupts_deferred
+from cli.routes import Route
 from lambdas.contracts import CONFIRMED_ATTRIBUTE, DETAIL_ATTRIBUTE, REASON_ATTRIBUTE
 
 if TYPE_CHECKING:
@@ -36,8 +37,12 @@ _STALE_ANSWERS = 20
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message of the dead-letter queue. ``key`` is None when the body does not announce an object."""
+    """A message of a dead-letter queue; ``queue`` is the name of its route.
 
+    ``key`` is None when the body does not announce an object. Nothing else of the body may be shown.
+    """
+
+    queue: str
     message_id: str
     receipt_handle: str = field(repr=False)
     body: str = field(repr=False)
@@ -47,7 +52,7 @@ class DeadLetter:
     sent_at: float
 
     @classmethod
-    def from_message(cls, message: MessageTypeDef) -> Self:
+    def from_message(cls, message: MessageTypeDef, route: Route) -> Self:
         """Read a message of any origin: our function's, EventBridge's, or SQS's own redrive."""
         attributes = {
             name: value.get("StringValue", "") for name, value in message.get("MessageAttributes", {}).items()
@@ -60,12 +65,13 @@ class DeadLetter:
         else:
             reason, detail = REDRIVEN, ""
         return cls(
+            queue=route.name,
             message_id=message["MessageId"],
             receipt_handle=message["ReceiptHandle"],
             body=message["Body"],
             reason=reason,
             detail=detail,
-            key=_key(message["Body"]),
+            key=_key(message["Body"]) if route.announces_objects else None,
             sent_at=int(message["Attributes"]["SentTimestamp"]) / 1000,
         )
 
@@ -107,28 +113,28 @@ class Outcome:
 
 
 class DeadLetterQueue:
-    """A dead-letter queue. Every call may raise BotoCoreError or ClientError."""
+    """The dead-letter queue of a route. Every call may raise BotoCoreError or ClientError."""
 
-    def __init__(self, client: SQSClient, url: str, *, poll_seconds: int = 1) -> None:
+    def __init__(self, client: SQSClient, route: Route, *, poll_seconds: int = 1) -> None:
         self._client = client
-        self._url = url
+        self._route = route
         self._poll_seconds = poll_seconds
 
     def hold(self, seconds: int) -> Hold:
         """A ``with`` block in which all messages are ours, for so many seconds at most."""
-        return Hold(self._client, self._url, seconds=seconds, poll_seconds=self._poll_seconds)
+        return Hold(self._client, self._route, seconds=seconds, poll_seconds=self._poll_seconds)
 
 
 class Hold:
-    """All messages of the queue, oldest first, taken on entry and put back on exit.
+    """All messages of a dead-letter queue, oldest first, taken on entry and put back on exit.
 
     ``letters`` are the messages. ``stay_hidden`` says, after the block, how many could not be put back: they become
     visible by themselves when the time of the hold is over. ``is_complete`` is False when SQS would not give more.
     """
 
-    def __init__(self, client: SQSClient, url: str, *, seconds: int, poll_seconds: int) -> None:
+    def __init__(self, client: SQSClient, route: Route, *, seconds: int, poll_seconds: int) -> None:
         self._client = client
-        self._url = url
+        self._route = route
         self._poll_seconds = poll_seconds
         self._held: dict[str, DeadLetter] = {}
         self.seconds = seconds
@@ -151,15 +157,15 @@ class Hold:
         self._put_back()
         return False
 
-    def move(self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome, *, confirms: bool = False) -> None:
-        """Send messages to a queue, unchanged but for their attributes, and delete each once it is sent.
+    def move(self, letters: Sequence[DeadLetter], outcome: Outcome, *, confirms: bool = False) -> None:
+        """Send messages back to their queue, unchanged but for their attributes, and delete each once it is sent.
 
         ``confirms`` lets them do what is held until somebody has confirmed it. A crash in between leaves a message in
         both queues, never in none. ``outcome`` is kept true all the way.
         """
         for batch in _batches(letters):
             with interrupts_deferred():
-                self._delete(self._send(self._still_ours(batch, outcome), target_url, outcome, confirms), outcome)
+                self._delete(self._send(self._still_ours(batch, outcome), outcome, confirms), outcome)
 
     def discard(self, letters: Sequence[DeadLetter], outcome: Outcome) -> None:
         """Delete messages for good. ``outcome`` is kept true all the way."""
@@ -176,9 +182,7 @@ class Hold:
         self._forget(lost)
         return ours
 
-    def _send(
-        self, letters: Sequence[DeadLetter], target_url: str, outcome: Outcome, confirms: bool
-    ) -> list[DeadLetter]:
+    def _send(self, letters: Sequence[DeadLetter], outcome: Outcome, confirms: bool) -> list[DeadLetter]:
         if not letters:
             return []
         entries: list[SendMessageBatchRequestEntryTypeDef] = [
@@ -187,7 +191,7 @@ class Hold:
         if confirms:
             for entry in entries:
                 entry["MessageAttributes"] = {CONFIRMED_ATTRIBUTE: {"DataType": "String", "StringValue": "true"}}
-        answer = self._client.send_message_batch(QueueUrl=target_url, Entries=entries)
+        answer = self._client.send_message_batch(QueueUrl=self._route.queue_url, Entries=entries)
         sent, refused = _sorted(letters, answer)
         outcome.failed += refused
         return sent
@@ -198,7 +202,7 @@ class Hold:
         # Should the answer get lost, they may be deleted or not.
         outcome.unconfirmed += letters
         answer = self._client.delete_message_batch(
-            QueueUrl=self._url,
+            QueueUrl=self._route.dead_letter_queue_url,
             Entries=[
                 {"Id": str(number), "ReceiptHandle": letter.receipt_handle} for number, letter in enumerate(letters)
             ],
@@ -222,7 +226,7 @@ class Hold:
     def _receive(self) -> list[DeadLetter]:
         try:
             answer = self._client.receive_message(
-                QueueUrl=self._url,
+                QueueUrl=self._route.dead_letter_queue_url,
                 MaxNumberOfMessages=_BATCH,
                 WaitTimeSeconds=self._poll_seconds,
                 VisibilityTimeout=self.seconds,
@@ -235,7 +239,7 @@ class Hold:
                 raise
             self.is_complete = False
             return []
-        return [DeadLetter.from_message(message) for message in answer.get("Messages", [])]
+        return [DeadLetter.from_message(message, self._route) for message in answer.get("Messages", [])]
 
     def _put_back(self) -> None:
         with interrupts_deferred():
@@ -253,7 +257,7 @@ class Hold:
     ) -> tuple[list[DeadLetter], list[DeadLetter], list[DeadLetter]]:
         """Those that are still ours, those that are not hidden by us any more, and those that SQS failed at."""
         answer = self._client.change_message_visibility_batch(
-            QueueUrl=self._url,
+            QueueUrl=self._route.dead_letter_queue_url,
             Entries=[
                 {"Id": str(number), "ReceiptHandle": letter.receipt_handle, "VisibilityTimeout": seconds}
                 for number, letter in enumerate(batch)

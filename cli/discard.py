@@ -23,19 +23,22 @@ _DELETION = Removal(
 @removal_options
 @stack_option
 @pass_aws
-def discard(aws: Aws, reasons: tuple[str, ...], keys: tuple[str, ...], yes: bool, stack_name: str) -> None:
-    """Delete messages from the dead-letter queue for good: they cannot be replayed.
+def discard(
+    aws: Aws, queues: tuple[str, ...], reasons: tuple[str, ...], keys: tuple[str, ...], yes: bool, stack_name: str
+) -> None:
+    """Delete messages from the dead-letter queues for good: they cannot be replayed.
 
-    For what can never be delivered, such as an object under a wrong key. The object itself stays in S3. At least one
-    of --reason and --key is needed; with both, a message must fit both.
+    For what can never be delivered, such as an object under a wrong key. The object itself stays in S3; a live event is
+    nowhere else. At least one of --reason and --key is needed; a message must fit all that is given.
 
     Exit status: 0 when everything chosen was deleted, or nothing was chosen; 1 otherwise; 2 when the command is wrong.
 
     \b
     Example:
       tiktok-connector discard --reason bad_key --key 'tiktok/loyal/*'
+      tiktok-connector discard --queue live-events --reason invalid_event
     """
     if not reasons and not keys:
         raise click.UsageError("Say which messages to delete: give --reason, --key or both.")
     stack = find_stack(aws.client("cloudformation"), stack_name)
-    _DELETION.run(aws, stack, Selection(reasons, keys), asks=not yes)
+    _DELETION.run(aws, stack.expect_routes(queues), Selection(reasons, keys), asks=not yes)

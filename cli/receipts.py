@@ -24,7 +24,11 @@ _LONGEST_RECEIPT = 1 << 20
 
 @dataclass(frozen=True)
 class ReceiptSummary:
-    """What a receipt says in a line. ``key`` is the receipt's own; ``status`` is ``unreadable`` when it is none."""
+    """What a receipt says in a line. ``key`` is the receipt's own; ``status`` is ``unreadable`` when it is none.
+
+    One of an audience file has ``audience``, ``action`` and rows; one of a file of events has ``source`` (web, app, …),
+    ``event_source`` (its name or id) and events. The others are None.
+    """
 
     key: str
     status: str
@@ -33,6 +37,11 @@ class ReceiptSummary:
     action: str | None = None
     rows_sent: int | None = None
     rows_invalid: int | None = None
+    source: str | None = None
+    event_source: str | None = None
+    events_sent: int | None = None
+    events_invalid: int | None = None
+    events_refused: int | None = None
     finished_at: str | None = None
 
 
@@ -64,15 +73,33 @@ def _summary(client: S3Client, bucket: str, key: str) -> ReceiptSummary:
         return ReceiptSummary(key, UNREADABLE)
     try:
         receipt: dict[str, Any] = json.loads(content)
+        told = _of_events(receipt) if "events" in receipt else _of_audience(receipt)
         return ReceiptSummary(
             key=key,
             status=str(receipt["status"]),
             reason=receipt["reason"],
-            audience=receipt["audience"]["name"],
-            action=receipt["action"],
-            rows_sent=receipt["rows"]["sent"],
-            rows_invalid=receipt["rows"]["invalid"],
             finished_at=receipt["times"]["finished_at"],
+            **told,
         )
     except (ValueError, KeyError, TypeError, RecursionError):
         return ReceiptSummary(key, UNREADABLE)
+
+
+def _of_audience(receipt: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "audience": receipt["audience"]["name"],
+        "action": receipt["action"],
+        "rows_sent": receipt["rows"]["sent"],
+        "rows_invalid": receipt["rows"]["invalid"],
+    }
+
+
+def _of_events(receipt: dict[str, Any]) -> dict[str, Any]:
+    events = receipt["events"]
+    return {
+        "source": receipt["source"],
+        "event_source": receipt["event_source"]["name"],
+        "events_sent": events["sent"],
+        "events_invalid": events["invalid"],
+        "events_refused": events["refused_by_tiktok"]["count"],
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import click
 from botocore.exceptions import ClientError
 
 from cli.aws import error_code
+from cli.routes import AUDIENCES, EVENTS, LIVE_EVENTS, ROUTES, SWITCHES, Route
 from lambdas.contracts import STACK_NAME, Output
 
 if TYPE_CHECKING:
@@ -29,15 +31,43 @@ stack_option = click.option(
 )
 
 
+# Queue and dead-letter queue of each route, which is not there when its pipeline is switched off.
+OUTPUTS = {
+    AUDIENCES: (Output.QUEUE_URL, Output.DEAD_LETTER_QUEUE_URL),
+    EVENTS: (Output.EVENT_QUEUE_URL, Output.EVENT_DEAD_LETTER_QUEUE_URL),
+    LIVE_EVENTS: (Output.LIVE_EVENT_QUEUE_URL, Output.LIVE_EVENT_DEAD_LETTER_QUEUE_URL),
+}
+
+
 @dataclass(frozen=True)
 class Stack:
-    """The stack's resources, as its outputs name them."""
+    """The stack's resources, as its outputs name them. ``routes`` are those of the pipelines that are switched on."""
 
     name: str
     bucket: str
-    queue_url: str
-    dead_letter_queue_url: str
     ledger_table: str
+    routes: tuple[Route, ...]
+
+    @property
+    def switched_off(self) -> tuple[str, ...]:
+        """Names of the routes that are not there."""
+        there = {route.name for route in self.routes}
+        return tuple(name for name in ROUTES if name not in there)
+
+    def expect_routes(self, names: Sequence[str] = ()) -> tuple[Route, ...]:
+        """The routes of these names, or all that there are.
+
+        Raises:
+            ClickException: one of them is switched off, or all are; says the remedy.
+        """
+        off = [name for name in names if name in self.switched_off] if names else self.switched_off
+        if off and (names or not self.routes):
+            switches = " and ".join(dict.fromkeys(SWITCHES[name] for name in off))
+            raise click.ClickException(
+                f"The stack {self.name!r} has no queue for {', '.join(off)}: that is switched off. Set {switches} to "
+                "true in cdk.context.json and deploy it again, or choose another with --stack."
+            )
+        return tuple(route for route in self.routes if not names or route.name in names)
 
 
 def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack:
@@ -59,10 +89,16 @@ def find_stack(cloudformation: CloudFormationClient, name: str) -> Stack:
             "or choose another with --stack, AWS_REGION or AWS_PROFILE."
         )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in found[0].get("Outputs", [])}
-    needed = (Output.BUCKET, Output.QUEUE_URL, Output.DEAD_LETTER_QUEUE_URL, Output.LEDGER_TABLE)
+    there = {route: both for route, both in OUTPUTS.items() if any(outputs.get(output) for output in both)}
+    needed = (Output.BUCKET, Output.LEDGER_TABLE, *(output for both in there.values() for output in both))
     if missing := [output.value for output in needed if not outputs.get(output)]:
         raise click.ClickException(
-            f"The stack {name!r} ({found[0]['StackStatus']}) has no output {', '.join(missing)}. Deploy it again with "
-            "audiences_enabled, or choose another with --stack."
+            f"The stack {name!r} ({found[0]['StackStatus']}) has no output {', '.join(missing)}. Deploy it again, or "
+            "choose another with --stack."
         )
-    return Stack(name, *(outputs[output] for output in needed))
+    return Stack(
+        name,
+        bucket=outputs[Output.BUCKET],
+        ledger_table=outputs[Output.LEDGER_TABLE],
+        routes=tuple(Route(route, outputs[queue], outputs[dead]) for route, (queue, dead) in there.items()),
+    )

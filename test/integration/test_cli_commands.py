@@ -14,6 +14,8 @@ from moto import mock_aws
 from cli.aws import Aws
 from cli.main import main
 from cli.receipts import newest_receipts
+from cli.routes import EVENTS, LIVE_EVENTS
+from cli.stack import OUTPUTS
 from lambdas.audiences.delivery import Applied, Delivery, Status, receipt
 from lambdas.audiences.domain import Target
 from lambdas.audiences.formats import FORMATS
@@ -31,10 +33,12 @@ LEDGER = "ledger"
 
 
 class Deployment(Queues):
-    """A stack with its queues and its bucket, and the commands against it."""
+    """A stack with its queues and its bucket, and the commands against it. ``queue`` and ``dead`` are for audiences."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.events = Queues("events", EVENTS)
+        self.live_events = Queues("live-events", LIVE_EVENTS)
         self.s3: Any = aws_client("s3")
         self.s3.create_bucket(Bucket=BUCKET)
         self.outputs = {
@@ -42,9 +46,19 @@ class Deployment(Queues):
             Output.QUEUE_URL: self.queue,
             Output.DEAD_LETTER_QUEUE_URL: self.dead,
             Output.LEDGER_TABLE: LEDGER,
+            Output.EVENT_QUEUE_URL: self.events.queue,
+            Output.EVENT_DEAD_LETTER_QUEUE_URL: self.events.dead,
+            Output.LIVE_EVENT_QUEUE_URL: self.live_events.queue,
+            Output.LIVE_EVENT_DEAD_LETTER_QUEUE_URL: self.live_events.dead,
         }
         self.stack_name = STACK_NAME
         self.clients: dict[str, Any] = {"sqs": self.sqs, "s3": self.s3}
+
+    def switch_off(self, *routes: str) -> None:
+        """Deploy the stack without the pipelines of these routes."""
+        for route in routes:
+            for output in OUTPUTS[route]:
+                del self.outputs[output]
 
     def run(self, *arguments: str, stdin: str | None = None, **environment: str) -> Result:
         aws = Aws(self._client, poll_seconds=0)
@@ -168,7 +182,7 @@ def test_replay_confirms_nothing_unless_told_to(deployment: Deployment) -> None:
 
 def test_replay_of_nothing_says_so_and_succeeds(deployment: Deployment) -> None:
     result = deployment.run("replay")
-    assert (result.exit_code, "is empty" in result.output) == (0, True)
+    assert (result.exit_code, "There is no dead letter" in result.output) == (0, True)
 
     bury_three(deployment)
     result = deployment.run("replay", "--reason", "nope")
@@ -254,20 +268,20 @@ def test_status_for_machines_has_exactly_this_shape(deployment: Deployment) -> N
     document = json.loads(deployment.run("status", "--json").stdout)
 
     assert document["stack"] == STACK_NAME
-    assert document["queue"] == {"visible": 1, "in_flight": 0, "delayed": 1, "oldest_age_seconds": None}
-    assert {name: document["dead_letter_queue"][name] for name in ("visible", "in_flight", "delayed")} == {
-        "visible": 3,
-        "in_flight": 0,
-        "delayed": 0,
-    }
-    assert document["dead_letter_queue"]["oldest_age_seconds"] in range(60)
+    assert list(document["queues"]) == ["audiences", "events", "live-events"]
+    queues = document["queues"]["audiences"]
+    assert queues["queue"] == {"visible": 1, "in_flight": 0, "delayed": 1, "oldest_age_seconds": None}
+    assert queues["dead_letter_queue"].pop("oldest_age_seconds") in range(60)
+    assert queues["dead_letter_queue"] == {"visible": 3, "in_flight": 0, "delayed": 0}
+    empty = {"visible": 0, "in_flight": 0, "delayed": 0, "oldest_age_seconds": None}
+    assert document["queues"]["events"] == {"queue": empty, "dead_letter_queue": empty}
     assert sorted((letter["reason"], letter["detail"], letter["key"]) for letter in document["dead_letters"]) == [
         ("no_valid_rows", "of 3", "tiktok/[red]x/email_sha256/2.csv"),
         ("redriven", "", None),
         ("token_rejected", "expired", "tiktok/Käufer/email_sha256/1.csv"),
     ]
     for letter in document["dead_letters"]:
-        assert letter.keys() == {"message_id", "reason", "detail", "key", "sent_at", "age_seconds"}
+        assert letter.keys() == {"queue", "message_id", "reason", "detail", "key", "sent_at", "age_seconds"}
     assert document["receipts"] == [
         {
             "key": key,
@@ -278,6 +292,11 @@ def test_status_for_machines_has_exactly_this_shape(deployment: Deployment) -> N
             "rows_sent": 3,
             "rows_invalid": 1,
             "finished_at": "2026-11-21T12:00:00.000Z",
+            "source": None,
+            "event_source": None,
+            "events_sent": None,
+            "events_invalid": None,
+            "events_refused": None,
         }
     ]
 
@@ -323,7 +342,9 @@ def test_status_shows_the_age_that_cloudwatch_knows(deployment: Deployment) -> N
         ],
     )
 
-    assert json.loads(deployment.run("status", "--json").stdout)["queue"]["oldest_age_seconds"] == 4242
+    queues = json.loads(deployment.run("status", "--json").stdout)["queues"]
+    assert queues["audiences"]["queue"]["oldest_age_seconds"] == 4242
+    assert queues["events"]["queue"]["oldest_age_seconds"] is None
 
 
 def test_status_works_without_the_right_to_read_metrics(deployment: Deployment) -> None:
@@ -396,7 +417,7 @@ def test_a_missing_stack_is_one_clear_line(deployment: Deployment) -> None:
     assert result.output.count("\n") == 1
 
 
-def test_a_stack_without_the_pipeline_is_one_clear_line(deployment: Deployment) -> None:
+def test_a_stack_with_an_output_missing_is_one_clear_line(deployment: Deployment) -> None:
     del deployment.outputs[Output.QUEUE_URL]
 
     result = deployment.run("replay")

@@ -13,6 +13,7 @@ from moto.backends import get_backend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 
 from cli.dead_letters import REDRIVEN, UNDELIVERED, DeadLetterQueue, Hold, Outcome, Selection
+from cli.routes import AUDIENCES, Route
 from test.support.builders import any_version, notification_of
 from test.support.crashes import Killed, Tripwire, WiredClient
 
@@ -29,10 +30,11 @@ def aws_client(service: str) -> Any:
 class Queues:
     """A queue and its dead-letter queue."""
 
-    def __init__(self, number: int = 0) -> None:
+    def __init__(self, number: int | str = 0, name: str = AUDIENCES) -> None:
         self.sqs = aws_client("sqs")
         self.queue = self.sqs.create_queue(QueueName=f"queue-{number}")["QueueUrl"]
         self.dead = self.sqs.create_queue(QueueName=f"dead-{number}")["QueueUrl"]
+        self.route = Route(name, self.queue, self.dead)
 
     def bury(self, body: str, **attributes: str) -> None:
         self.sqs.send_message(
@@ -50,7 +52,7 @@ class Queues:
         return bodies
 
     def hold(self, client: Any = None, seconds: int = 900) -> Hold:
-        return DeadLetterQueue(client or self.sqs, self.dead, poll_seconds=0).hold(seconds)
+        return DeadLetterQueue(client or self.sqs, self.route, poll_seconds=0).hold(seconds)
 
     def bodies(self, url: str) -> list[str]:
         """All that is in a queue, visible or not."""
@@ -213,7 +215,7 @@ def test_a_body_that_is_no_notification_has_no_key_and_is_moved_as_it_is(queues:
     with queues.hold() as hold:
         (letter,) = hold.letters
         outcome = Outcome(1)
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert letter.key is None
     assert not Selection(keys=["*"]).has(letter)
@@ -226,7 +228,7 @@ def test_moving_sends_the_body_unchanged_and_drops_the_attributes(queues: Queues
 
     with queues.hold() as hold:
         outcome = Outcome(1)
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     (message,) = queues.sqs.receive_message(QueueUrl=queues.queue, MessageAttributeNames=["All"])["Messages"]
     assert message["Body"] == body
@@ -242,7 +244,7 @@ def test_many_and_large_messages_are_moved_all(queues: Queues) -> None:
 
     with queues.hold() as hold:
         outcome = Outcome(len(hold.letters))
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert len(outcome.done) == 107
     assert queues.bodies(queues.queue) == sorted(bodies)
@@ -253,7 +255,7 @@ def test_many_and_large_messages_are_moved_all(queues: Queues) -> None:
 def test_killed_at_any_moment_a_message_is_in_a_queue_and_another_replay_moves_it() -> None:
     def replay(queues: Queues, wire: Tripwire) -> None:
         with queues.hold(WiredClient(queues.sqs, wire)) as hold:
-            hold.move(hold.letters, queues.queue, Outcome(len(hold.letters)))
+            hold.move(hold.letters, Outcome(len(hold.letters)))
 
     untroubled = Tripwire()
     queues = Queues(number=1)
@@ -282,7 +284,7 @@ def test_killed_between_send_and_delete_a_message_is_in_both_queues(queues: Queu
 
     outcome = Outcome(1)
     with pytest.raises(Killed), queues.hold(Overruling(queues.sqs, delete_message_batch=killed)) as hold:
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert queues.bodies(queues.queue) == queues.bodies(queues.dead) == [body]
     assert (len(outcome.done), len(outcome.unconfirmed)) == (0, 1)
@@ -293,7 +295,7 @@ def test_what_is_not_sent_is_not_deleted(queues: Queues) -> None:
 
     outcome = Outcome(5)
     with queues.hold(Overruling(queues.sqs, send_message_batch=failing("1", "3"))) as hold:
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert (len(outcome.done), len(outcome.failed), outcome.untouched) == (3, 2, 0)
     assert queues.counts(queues.queue) == (3, 0)
@@ -305,7 +307,7 @@ def test_a_deletion_that_fails_is_not_reported_as_moved(queues: Queues) -> None:
 
     outcome = Outcome(12)
     with queues.hold(Overruling(queues.sqs, delete_message_batch=failing("0"))) as hold:
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert (len(outcome.done), len(outcome.unconfirmed), outcome.untouched) == (10, 2, 0)
     assert queues.counts(queues.queue) == (12, 0)
@@ -318,7 +320,7 @@ def test_a_message_whose_time_ran_out_is_not_sent(queues: Queues) -> None:
     outcome = Outcome(3)
     client = Overruling(queues.sqs, change_message_visibility_batch=failing("1", sender_fault=True))
     with queues.hold(client) as hold:
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert (len(outcome.done), len(outcome.lost)) == (2, 1)
     assert queues.counts(queues.queue) == (2, 0)
@@ -333,7 +335,7 @@ def test_an_error_while_moving_puts_everything_back_that_was_not_moved(queues: Q
         pytest.raises(ClientError, match="AccessDenied"),
         queues.hold(Overruling(queues.sqs, send_message_batch=denied)) as hold,
     ):
-        hold.move(hold.letters, queues.queue, outcome)
+        hold.move(hold.letters, outcome)
 
     assert outcome.untouched == 25
     assert queues.counts(queues.dead) == (25, 0)
@@ -384,7 +386,7 @@ def test_ctrl_c_during_any_call_leaves_no_message_hidden_and_none_twice(queues: 
         return true_call(**arguments)
 
     with pytest.raises(KeyboardInterrupt), queues.hold(Overruling(queues.sqs, **{call: interrupted})) as hold:
-        hold.move(hold.letters, queues.queue, Outcome(25))
+        hold.move(hold.letters, Outcome(25))
 
     moved, left = queues.counts(queues.queue)[0], queues.counts(queues.dead)
     assert (moved, left) == ((0, (25, 0)) if call == "receive_message" else (10, (15, 0)))

@@ -77,7 +77,7 @@ def test_an_empty_choice_chooses_nothing(deployment: Deployment, option: str) ->
 def test_discard_of_an_empty_queue_says_so_and_succeeds(deployment: Deployment) -> None:
     result = deployment.run("discard", "--reason", "bad_key")
 
-    assert (result.exit_code, result.output) == (0, "The dead-letter queue is empty: there is nothing to delete.\n")
+    assert (result.exit_code, result.output) == (0, "There is no dead letter: there is nothing to delete.\n")
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""], ids=["no", "nothing", "end of input"])
