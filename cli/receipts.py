@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from cli.aws import error_code
-from lambdas.contracts import RECEIPTS_PREFIX
+from lambdas.contracts import RECEIPTS_PREFIX, STATUS_FILE
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -59,7 +59,10 @@ def newest_receipts(client: S3Client, bucket: str, most: int) -> list[ReceiptSum
 
 def _listing(client: S3Client, bucket: str) -> Iterator[ObjectTypeDef]:
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=RECEIPTS_PREFIX):
-        yield from page.get("Contents", [])
+        for entry in page.get("Contents", []):
+            # The history of an audience, which is written to again and again, is none of them.
+            if not entry["Key"].endswith(f"/{STATUS_FILE}"):
+                yield entry
 
 
 def _summary(client: S3Client, bucket: str, key: str) -> ReceiptSummary:

@@ -21,7 +21,7 @@ from lambdas.audiences.domain import Target
 from lambdas.audiences.formats import FORMATS
 from lambdas.audiences.rows.check import check_file
 from lambdas.audiences.rows.reading import Reading
-from lambdas.contracts import CONFIRMED_ATTRIBUTE, STACK_NAME, Output
+from lambdas.contracts import CONFIRMED_ATTRIBUTE, STACK_NAME, STATUS_FILE, Output
 from lambdas.tiktok.errors import InvalidInput
 from test.integration.test_cli_dead_letters import Overruling, Queues, aws_client, denied, failing
 from test.support.builders import any_hashes, any_version, as_file, notification_of
@@ -394,6 +394,15 @@ def test_what_is_no_receipt_is_shown_as_unreadable(deployment: Deployment, conte
     (found,) = json.loads(deployment.run("status", "--json").stdout)["receipts"]
 
     assert (found["key"], found["status"]) == ("receipts/foreign", "unreadable")
+
+
+def test_the_history_of_an_audience_is_not_listed_among_receipts(deployment: Deployment) -> None:
+    key = deployment.put_receipt("tiktok/Foodies/email_sha256/1.csv")
+    deployment.s3.put_object(Bucket=BUCKET, Key=f"receipts/tiktok/Foodies/{STATUS_FILE}", Body=b"{}\n")
+
+    receipts = json.loads(deployment.run("status", "--json", "--receipts", "1").stdout)["receipts"]
+
+    assert [receipt["key"] for receipt in receipts] == [key]
 
 
 def test_the_stack_is_named_by_option_or_environment(deployment: Deployment) -> None:
