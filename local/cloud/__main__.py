@@ -10,32 +10,7 @@ from local.cloud import session
 from local.cloud.deployment import DeploymentError
 from local.cloud.embedded_aws import ROOT, EmbeddedAwsError, MissingPrerequisiteError
 from local.cloud.emulated_tiktok import EmulatorError
-
-TO_PASTE = """
-Paste this to try it (the AWS CLI is not part of the project):
-
-  unset AWS_PROFILE AWS_SESSION_TOKEN; set -a; . {env}; set +a
-
-  # an audience of one person, delivered from S3
-  printf '%s' jane@example.com | openssl dgst -sha256 -r | cut -d' ' -f1 > /tmp/audience.csv
-  aws s3 cp /tmp/audience.csv "s3://$BUCKET/tiktok/My first audience/EMAIL_SHA256/audience.csv"
-
-  # what became of it, a few seconds later
-  aws s3 ls --recursive "s3://$BUCKET/receipts/"
-  curl -s "$TIKTOK_URL/_control/audiences"
-
-  # what could not be delivered, and why
-  aws sqs receive-message --endpoint-url "$AWS_ENDPOINT_URL" --queue-url "$DLQ_URL" \\
-      --message-attribute-names All --visibility-timeout 0
-
-  # the ledger, and the credentials
-  aws dynamodb scan --table-name "$LEDGER_TABLE"
-  aws secretsmanager get-secret-value --secret-id "$SECRET_ID"
-
-TikTok emulator: {tiktok}
-Log of the embedded AWS: {log}
-Stop it with: make local-down
-"""
+from local.cloud.instructions import instructions
 
 
 @click.group()
@@ -62,7 +37,7 @@ def up(verbose: bool) -> None:
     # The shell looks a bare name up in PATH.
     env = env if "/" in env else f"./{env}"
     log = connector.aws.log.relative_to(ROOT)
-    click.echo(TO_PASTE.format(env=env, tiktok=connector.emulator_url, log=log), err=True)
+    click.echo(instructions(connector.outputs, env=env, tiktok=connector.emulator_url, log=log), err=True)
 
 
 @main.command()

@@ -28,11 +28,15 @@ STATE_FILE = LOCAL / "session.json"
 ENVIRONMENT_FILE = LOCAL / "env"
 LOCK_FILE = LOCAL / "session.lock"
 
-# What .local/env calls the outputs of the stack.
+# What .local/env calls the outputs of the stack, unless their pipeline is switched off.
 OUTPUT_NAMES = {
     "BUCKET": Output.BUCKET,
     "QUEUE_URL": Output.QUEUE_URL,
     "DLQ_URL": Output.DEAD_LETTER_QUEUE_URL,
+    "EVENT_QUEUE_URL": Output.EVENT_QUEUE_URL,
+    "EVENT_DLQ_URL": Output.EVENT_DEAD_LETTER_QUEUE_URL,
+    "LIVE_EVENT_QUEUE_URL": Output.LIVE_EVENT_QUEUE_URL,
+    "LIVE_EVENT_DLQ_URL": Output.LIVE_EVENT_DEAD_LETTER_QUEUE_URL,
     "SECRET_ID": Output.SECRET_ID,
     "LEDGER_TABLE": Output.LEDGER_TABLE,
 }
@@ -127,7 +131,7 @@ class LocalConnector:
         """What .local/env holds: enough for the AWS CLI, boto3 and the operator's command."""
         return (
             self.aws.environment()
-            | {name: self.outputs[output] for name, output in OUTPUT_NAMES.items()}
+            | {name: self.outputs[output] for name, output in OUTPUT_NAMES.items() if output in self.outputs}
             | {"TIKTOK_URL": self.emulator_url}
         )
 
