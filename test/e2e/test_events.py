@@ -233,6 +233,35 @@ def test_who_is_suppressed_is_left_out_of_events(deployed: Connector) -> None:
     ]
 
 
+def test_what_was_a_dead_letter_while_tiktok_was_down_is_delivered_once_by_a_replay(deployed: Connector) -> None:
+    source, live_source = EventSource.new(deployed, "web"), EventSource.new(deployed, "crm")
+    key = source.key("big.jsonl")
+    # The first round of requests passes.
+    passes = {"path": "event/track", "times": 5, "kind": "slow", "seconds": 0}
+    down = {"path": "event/track", "times": 10_000, "kind": "http", "status": 503}
+    deployed.control("faults", [passes, down])
+    receipt_key = deployed.upload(key, json_lines(*(source.fields(number) for number in range(1, 7_001))))
+    wait_until(lambda: source.counts().get("counted") == 5_000, SECONDS)
+    send(deployed, *(json.dumps(live(live_source, live_source.fields(number))) for number in range(1, 4)))
+
+    letter = deployed.wait_for_dead_letter(key, SECONDS, Output.EVENT_DEAD_LETTER_QUEUE_URL)
+    live_letters = Output.LIVE_EVENT_DEAD_LETTER_QUEUE_URL
+    wait_until(lambda: deployed.waiting_messages(live_letters) == 3, SECONDS)
+    assert letter["reason"] == "tiktok_unavailable"
+    assert deployed.receipt(receipt_key) is None
+    assert not live_source.counts()
+
+    deployed.control("faults", [])
+    deployed.replay("--reason", "tiktok_unavailable")
+    receipt = deployed.wait_for_delivery(receipt_key, SECONDS)
+    wait_until(lambda: live_source.counts().get("counted") == 3, SECONDS)
+
+    assert account(receipt) == {"read": 7_000, "sent": 7_000}
+    assert source.counts() == {"received": 7_000, "counted": 7_000}
+    assert live_source.counts() == {"received": 3, "counted": 3}
+    assert live_source.numbers() == [1, 2, 3]
+
+
 def test_what_tiktok_accepted_without_an_answer_is_not_counted_twice(deployed: Connector) -> None:
     source, live_source = EventSource.new(deployed, "offline"), EventSource.new(deployed, "web")
     deployed.control("faults", [{"path": "event/track", "times": 3, "kind": "drop_after_commit"}])
