@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from lambdas.events.rows.event import CheckedEvent, is_identified, without
 from lambdas.identifiers.models import IdentifierSpace
@@ -16,11 +18,11 @@ from lambdas.tiktok.models import MOST_EVENT_BYTES, MOST_EVENTS, EventSource
 # Changes with every release that derives another id from the same event.
 _DERIVED = "1"
 _ID_DIGITS = 40
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
+_AT_ONCE = 50
+_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One event as it is sent: ``number`` is its line, or another number by which its sender knows it."""
 
     number: int
@@ -48,39 +50,54 @@ class Packing:
     suppressed: Mapping[IdentifierSpace, Suppressed]
     limited_data_use: bool | None
 
+    @functools.cached_property
+    def _origin(self) -> bytes:
+        """What the ids that are made begin with, before they are hashed."""
+        return _encoded([_DERIVED, self.source, self.source_id])
+
     def groups(self, events: Iterable[tuple[int, CheckedEvent]]) -> Iterator[Group]:
         """Events, each with its number, as groups of at most 1,000 whose requests TikTok takes."""
         source = iter(events)
-        while chunk := list(islice(source, MOST_EVENTS)):
-            yield self._group(chunk)
+        while True:
+            parcels: list[Parcel] = []
+            suppressed: list[int] = []
+            last = None
+            members = islice(source, MOST_EVENTS)
+            # Encoded a few at a time: to look through the members of a thousand events for garbage takes longer.
+            while chunk := list(islice(members, _AT_ONCE)):
+                self._pack(chunk, parcels, suppressed)
+                last = chunk[-1][0]
+            if last is None:
+                return
+            yield Group(tuple(_requests(parcels)), tuple(suppressed), last)
 
-    def _group(self, chunk: Sequence[tuple[int, CheckedEvent]]) -> Group:
-        events = [event for _, event in chunk]
+    def _pack(self, chunk: Sequence[tuple[int, CheckedEvent]], parcels: list[Parcel], suppressed: list[int]) -> None:
         # Before anything is left out: an id must not depend on who is suppressed today.
-        contents = [_encoded(event.payload) for event in events]
-        ids = [self._id(event, content) for event, content in zip(events, contents, strict=True)]
-        changed, dropped = self._leave_out_suppressed(events)
+        contents = [_encoded(event.payload) for _, event in chunk]
+        ids = [self._id(event, content) for (_, event), content in zip(chunk, contents, strict=True)]
+        changed, dropped = self._leave_out_suppressed([event for _, event in chunk])
         for position in changed:
-            contents[position] = _encoded(events[position].payload)
-        parcels = (
-            Parcel(number, self._body(event, contents[position], ids[position]))
-            for position, (number, event) in enumerate(chunk)
-            if position not in dropped
-        )
-        return Group(tuple(_requests(parcels)), tuple(chunk[position][0] for position in sorted(dropped)), chunk[-1][0])
+            contents[position] = _encoded(chunk[position][1].payload)
+        for position, (number, event) in enumerate(chunk):
+            if position in dropped:
+                suppressed.append(number)
+            else:
+                parcels.append(Parcel(number, self._body(event, contents[position], ids[position])))
 
-    def _id(self, event: CheckedEvent, content: bytes) -> str:
-        """The id by which TikTok knows an event again: the user's, or one made of its content (docs/event-files.md)."""
+    def _id(self, event: CheckedEvent, content: bytes) -> bytes:
+        """The id by which TikTok knows an event again, in JSON: the user's, or one made of its content.
+
+        docs/event-files.md tells the rule.
+        """
         if event.event_id is not None:
-            return event.event_id
-        origin = _encoded([_DERIVED, self.source, self.source_id])
-        return hashlib.sha256(origin + content).hexdigest()[:_ID_DIGITS]
+            return _encoded(event.event_id)
+        return b'"%b"' % hashlib.sha256(self._origin + content).hexdigest()[:_ID_DIGITS].encode()
 
-    def _body(self, event: CheckedEvent, content: bytes, event_id: str) -> bytes:
+    def _body(self, event: CheckedEvent, content: bytes, event_id: bytes) -> bytes:
         limited = self.limited_data_use if event.limited_data_use is None else event.limited_data_use
         # It is encoded already; encoding it again would be half of the work.
         told = b"" if limited is None else b',"limited_data_use":true' if limited else b',"limited_data_use":false'
-        return b"".join((content[:-1], b',"event_id":', _encoded(event_id), told, b"}"))
+        return b"".join((content[:-1], b',"event_id":', event_id, told, b"}"))
 
     def _leave_out_suppressed(self, events: Sequence[CheckedEvent]) -> tuple[set[int], set[int]]:
         """Take suppressed identifiers out of events; returns the positions of these, and of those with none left."""

@@ -76,7 +76,7 @@ class EventChecker:
         self._names: dict[str, str] = {}
         self._has_limited_data_use = rules.source in FIELDS["limited_data_use"].sources
         self._required = [
-            (each, reason)
+            (each.group, each.member, reason, f"{rules.source} events need {name}.")
             for name, (sources, reason) in REQUIRED.items()
             if rules.source in sources and (each := FIELDS[name]).group
         ]
@@ -114,9 +114,9 @@ class EventChecker:
                     found[member] = sent
             if found:
                 payload[group] = found
-        for each, reason in self._required:
-            if each.member not in payload.get(each.group, ()):
-                raise InvalidEvent(reason, f"{self._rules.source} events need {each.name}.")
+        for group, member, reason, need in self._required:
+            if member not in payload.get(group, ()):
+                raise InvalidEvent(reason, need)
         if not is_identified(self._rules.source, payload):
             raise InvalidEvent(EventReason.NO_IDENTIFIER, _NEEDED[self._rules.source])
         return event

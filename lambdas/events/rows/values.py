@@ -257,10 +257,10 @@ def _as_content(value: Any) -> dict[str, Any] | None:
     content: dict[str, Any] = {}
     for member, read in _CONTENT_READERS.items():
         given = value.get(member)
-        if given is None or (isinstance(given, str) and not given.strip()):
+        if given is None or (isinstance(given, str) and (not given or given.isspace())):
             continue
-        content[member] = read(given)
-        if content[member] is None:
+        content[member] = sent = read(given)
+        if sent is None:
             return None
     return content or None
 
@@ -313,10 +313,10 @@ def _checked(field: Field, convert: Read, form: str) -> Read:
     assert reason is not None
 
     def read(value: Any) -> Any:
-        if isinstance(value, str) and not value.strip():
-            return None
         found = convert(value)
         if found is None:
+            if isinstance(value, str) and not value.strip():
+                return None
             raise InvalidEvent(reason, f"{field.name} is to be {form}.")
         return found if found != [] else None
 
