@@ -19,6 +19,7 @@ from lambdas.tiktok.models import MOST_EVENT_BYTES, MOST_EVENTS, EventSource
 _DERIVED = "1"
 _ID_DIGITS = 40
 _AT_ONCE = 50
+_LARGEST_GROUP = 4 * MOST_EVENT_BYTES  # of rows that are as long as they may be, a thousand would be 64 MB
 _ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 
 
@@ -56,17 +57,19 @@ class Packing:
         return _encoded([_DERIVED, self.source, self.source_id])
 
     def groups(self, events: Iterable[tuple[int, CheckedEvent]]) -> Iterator[Group]:
-        """Events, each with its number, as groups of at most 1,000 whose requests TikTok takes."""
+        """Events, each with its number, as groups of at most 1,000 and few MB, whose requests TikTok takes."""
         source = iter(events)
         while True:
             parcels: list[Parcel] = []
             suppressed: list[int] = []
             last = None
-            members = islice(source, MOST_EVENTS)
+            room, size = MOST_EVENTS, 0
             # Encoded a few at a time: to look through the members of a thousand events for garbage takes longer.
-            while chunk := list(islice(members, _AT_ONCE)):
+            while size < _LARGEST_GROUP and (chunk := list(islice(source, min(room, _AT_ONCE)))):
+                before = len(parcels)
                 self._pack(chunk, parcels, suppressed)
-                last = chunk[-1][0]
+                room, last = room - len(chunk), chunk[-1][0]
+                size += sum(len(parcel.body) for parcel in parcels[before:])
             if last is None:
                 return
             yield Group(tuple(_requests(parcels)), tuple(suppressed), last)
@@ -87,11 +90,11 @@ class Packing:
     def _id(self, event: CheckedEvent, content: bytes) -> bytes:
         """The id by which TikTok knows an event again, in JSON: the user's, or one made of its content.
 
-        docs/event-files.md tells the rule.
+        docs/event-files.md tells the rule. The event keeps it, for when it is packed once more.
         """
-        if event.event_id is not None:
-            return _encoded(event.event_id)
-        return b'"%b"' % hashlib.sha256(self._origin + content).hexdigest()[:_ID_DIGITS].encode()
+        if event.event_id is None:
+            event.event_id = hashlib.sha256(self._origin + content).hexdigest()[:_ID_DIGITS]
+        return _encoded(event.event_id)
 
     def _body(self, event: CheckedEvent, content: bytes, event_id: bytes) -> bytes:
         limited = self.limited_data_use if event.limited_data_use is None else event.limited_data_use

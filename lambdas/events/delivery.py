@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Self
 
-from lambdas.contracts import REJECTED_PREFIX, Announcement
-from lambdas.events.domain import Target
+from lambdas.contracts import Announcement
+from lambdas.events.batches import Group
+from lambdas.events.domain import Target, rejected_key
 from lambdas.events.file_check import FileCheck
+from lambdas.events.rows.check import EventRules
+from lambdas.events.sender import Sent
 from lambdas.events.source_settings import SourceSettings
 from lambdas.files.tally import LINE_NUMBERS
-from lambdas.objects import LONGEST_KEY, ObjectVersion
+from lambdas.objects import ObjectVersion
 from lambdas.receipts import by_reason
 from lambdas.tiktok.errors import ConnectorError
+
+_MOST_ANSWERS = 100  # TikTok's, of which the codes alone are kept beyond
 
 
 class State(StrEnum):
@@ -41,12 +46,13 @@ ANNOUNCEMENTS: Mapping[Status, Announcement] = {
 
 @dataclass(frozen=True)
 class Progress:
-    """What was sent of a file: everything up to ``line``.
+    """What was sent of a file: everything up to ``line``, and of what follows the lines ``beyond``.
 
     ``refused`` holds the lines of what TikTok refused one by one, by what it said. ``request_id`` is the last one.
     """
 
     line: int = 0
+    beyond: tuple[int, ...] = ()
     accepted: int = 0
     suppressed: int = 0
     refused: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
@@ -57,13 +63,34 @@ class Progress:
         """How many events TikTok refused."""
         return sum(map(len, self.refused.values()))
 
+    def after(self, groups: Sequence[Group], sent: Sent) -> Progress:
+        """With what became of the groups that follow. Up to the first event that is not settled all is done."""
+        settled = sent.settled
+        numbers = (parcel.number for group in groups for request in group.requests for parcel in request)
+        unsettled = min((number for number in numbers if number not in settled), default=None)
+        line = groups[-1].last if unsettled is None else unsettled - 1
+        suppressed = [number for group in groups for number in group.suppressed]
+        refused = dict(self.refused)
+        for number, answer in sorted(sent.refused.items()):
+            text = answer if answer in refused or len(refused) < _MOST_ANSWERS else answer.partition(":")[0]
+            refused[text] = (*refused.get(text, ()), number)
+        return Progress(
+            line,
+            tuple(sorted(number for number in {*self.beyond, *settled} if number > line)),
+            self.accepted + len(sent.accepted),
+            self.suppressed + sum(number <= line for number in suppressed),
+            refused,
+            sent.request_id or self.request_id,
+        )
+
 
 @dataclass(frozen=True)
 class Delivery:
     """The ledger's memory of one object version.
 
-    ``settings`` are those that it was checked with, ``checked_at`` is the moment of that (epoch): by it the age of
-    events is judged, so that each look at the file finds the same.
+    ``settings`` and ``rules`` are those that it was checked with, ``checked_at`` is the moment of that (epoch): by it
+    the age of events is judged, so that each look at the file finds the same. ``has_begun`` says that TikTok may have
+    something of it: it is then sent as it was begun.
     """
 
     state: State = State.STARTED
@@ -71,17 +98,21 @@ class Delivery:
     started_at: str = ""
     checked_at: float = 0.0
     settings: SourceSettings | None = None
+    rules: EventRules | None = None
     check: FileCheck | None = None
     advertiser_id: str = ""
     source_id: str = ""
+    has_begun: bool = False
     has_written_back: bool = False
     progress: Progress = Progress()
     last_error: str = ""
 
-    @property
-    def has_sent(self) -> bool:
-        """Whether TikTok may have anything of it."""
-        return self.progress.accepted > 0
+    def is_checked_with(self, settings: SourceSettings, rules: EventRules) -> bool:
+        """Whether another check with these would find the same."""
+        if self.rules is None:
+            return False
+        # Whether consent is needed, the file itself may have taught.
+        return (settings, replace(rules, needs_consent=self.rules.needs_consent)) == (self.settings, self.rules)
 
     def to_document(self) -> dict[str, Any]:
         """The form in which the ledger keeps it: JSON types only."""
@@ -93,22 +124,18 @@ class Delivery:
         if not document:
             return cls()
         settings, check, progress = document["settings"], document["check"], document["progress"]
+        rules = document["rules"]
         refused = {text: tuple(lines) for text, lines in progress["refused"].items()}
         return cls(
             **{
                 **document,
                 "state": State(document["state"]),
                 "settings": settings and SourceSettings.from_document(settings),
+                "rules": rules and EventRules.from_document(rules),
                 "check": check and FileCheck.from_document(check),
-                "progress": Progress(**{**progress, "refused": refused}),
+                "progress": Progress(**{**progress, "beyond": tuple(progress["beyond"]), "refused": refused}),
             }
         )
-
-
-def rejected_key(version: ObjectVersion) -> str | None:
-    """Where the events of a file are written back that were not sent; None where S3 would not take the key."""
-    key = f"{REJECTED_PREFIX}{version.key}/{version.version_id}.jsonl"
-    return key if len(key.encode(errors="surrogatepass")) <= LONGEST_KEY else None
 
 
 def has_rejected(delivery: Delivery) -> bool:
@@ -170,6 +197,7 @@ def receipt(
         "events": events_summary(check, delivery.progress),
         "ignored_columns": check.ignored,
         "rejected_key": rejected_key(version) if has_rejected(delivery) else None,
+        "sent_up_to_line": delivery.progress.line,
         "request_id": delivery.progress.request_id or None,
         "attempts": delivery.attempts,
         "times": {

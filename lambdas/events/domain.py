@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lambdas.contracts import EVENTS_PREFIX, SOURCE_FILE
+from lambdas.contracts import EVENTS_PREFIX, REJECTED_PREFIX, SOURCE_FILE
 from lambdas.events.file_check import FileCheck
 from lambdas.files.documents import OnInvalidRow
 from lambdas.files.file_types import Compression, FileType, parse_file_type
-from lambdas.objects import ObjectVersion
+from lambdas.objects import LONGEST_KEY, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import EventSource
 
-# What one function can check within its time, after decompression.
-LARGEST_FILE = 2 * 2**30
+# After decompression. What one function cannot check within its time is refused, too.
+LARGEST_FILE = 2**30
 LONGEST_NAME = 128  # characters of an event source's name
 _GRAMMAR = f"{EVENTS_PREFIX}<source>/<event source>/<file>"
 # Pixel codes are 20 upper-case letters and digits in all samples, all other ids are decimal (API reference section 7).
@@ -101,6 +101,13 @@ def parse_key(key: str) -> Target:
 def parse_object(version: ObjectVersion) -> Target:
     """What an object asks for. Raises InvalidInput as ``parse_key``, and ``file_too_large``."""
     target = parse_key(version.key)
+    longest = max(rejected_key(version), version.receipt_key, key=len)
+    if len(longest.encode()) > LONGEST_KEY:
+        raise InvalidInput(
+            "The key is too long: S3 would not take the keys of its receipt and of the events that are written back. "
+            "Use a shorter one.",
+            reason="bad_key",
+        )
     if target.file_type.compression is Compression.NONE and version.size > LARGEST_FILE:
         raise InvalidInput(
             f"It has {version.size:,} bytes, and at most {LARGEST_FILE:,} are taken. Split it into several files. "
@@ -108,6 +115,11 @@ def parse_object(version: ObjectVersion) -> Target:
             reason="file_too_large",
         )
     return target
+
+
+def rejected_key(version: ObjectVersion) -> str:
+    """Where the events of a file are written back that were not sent."""
+    return f"{REJECTED_PREFIX}{version.key}/{version.version_id}.jsonl"
 
 
 def refusal(check: FileCheck, on_invalid_row: OnInvalidRow) -> InvalidInput | None:

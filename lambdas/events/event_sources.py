@@ -8,6 +8,7 @@ is looked up and nothing is created.
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Any
 
 from lambdas.attempts import SETTLE_SECONDS, held
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lambdas.events.ports import EventSourceApi
     from lambdas.ports import Clock, Ledger
 
+_LOOKS_LIKE_ID = re.compile(r"[0-9]{5,}|(?=.*[0-9])[A-Za-z0-9]{16,24}").fullmatch
 # For how long a name need not be looked up again. Who renames a pixel will wait that long.
 _REMEMBERED_SECONDS = 3600.0
 
@@ -101,6 +103,12 @@ class EventSources:
             raise InvalidInput(
                 f"TikTok has no event source of {destination.source} that is called so. Is the name right? Create it "
                 "at TikTok, or set create_missing_event_sources to true in cdk.context.json and deploy, then replay.",
+                reason="event_source_missing",
+            )
+        if _LOOKS_LIKE_ID(destination.name):
+            raise InvalidInput(
+                f"TikTok has no event source of {destination.source} that is called so. The name looks like an id, and "
+                "none is created under such a name. Is the id right, in upper case and whole?",
                 reason="event_source_missing",
             )
         if destination.source is EventSource.WEB and len(destination.name) > LONGEST_PIXEL_NAME:

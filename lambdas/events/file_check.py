@@ -6,7 +6,7 @@ Works on blocks of whole lines, so that memory does not depend on the size of th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -18,6 +18,7 @@ from lambdas.files.file_types import FileType
 from lambdas.files.tally import Tally
 
 _MOST_IGNORED = 100  # names of columns in a receipt
+_ROWS_BETWEEN = 5_000
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,16 @@ class Reading:
 class FileCheck:
     """The result of reading a file to its end. Rows whose consent is denied are not in the tally.
 
-    ``ignored`` are names of columns that were not looked at.
+    ``ignored`` are names of columns that were not looked at. ``has_consent`` and ``lacks_consent`` say whether a row
+    tells of consent, and whether one does not.
     """
 
     tally: Tally = field(default_factory=Tally)
     denied: int = 0
     in_milliseconds: int = 0
     ignored: list[str] = field(default_factory=list)
+    has_consent: bool = False
+    lacks_consent: bool = False
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -57,15 +61,22 @@ class Rejected:
 
 
 def judged_rows(
-    chunks: Iterable[bytes], reading: Reading, *, after_line: int = 0, ignored: set[str] | None = None
+    chunks: Iterable[bytes],
+    reading: Reading,
+    *,
+    after_line: int = 0,
+    checker: EventChecker | None = None,
+    heed: Callable[[int], None] | None = None,
 ) -> Iterator[tuple[Row, CheckedEvent | Denied | Rejected]]:
-    """The rows of a file after a line, and what becomes of each. Adds columns that are not looked at to ``ignored``.
+    """The rows of a file after a line, and what becomes of each.
+
+    ``heed`` is told a row's line from time to time, and may raise when it takes too long.
 
     Raises:
         InvalidInput: the file itself cannot be read: ``damaged_file``, ``file_too_large``, ``bad_header``,
             ``missing_columns``.
     """
-    checker = EventChecker(reading.rules, now=reading.now)
+    checker = checker or EventChecker(reading.rules, now=reading.now)
     rows = read_rows(
         chunks,
         reading.file_type,
@@ -73,7 +84,9 @@ def judged_rows(
         expect=lambda names: expect_columns(reading.rules, names),
         most_bytes=reading.most_bytes,
     )
-    for row in rows:
+    for count, row in enumerate(rows):
+        if heed is not None and not count % _ROWS_BETWEEN:
+            heed(row.line)
         if row.fields is None:
             yield row, Rejected(str(row.reason), "")
             continue
@@ -81,18 +94,18 @@ def judged_rows(
             yield row, checker.check(row.fields)
         except InvalidEvent as invalid:
             yield row, Rejected(str(invalid.reason), invalid.detail)
-    if ignored is not None:
-        ignored |= checker.ignored
 
 
-def check_rows(chunks: Iterable[bytes], reading: Reading, check: FileCheck) -> Iterator[bytes]:
+def check_rows(
+    chunks: Iterable[bytes], reading: Reading, check: FileCheck, heed: Callable[[int], None] | None = None
+) -> Iterator[bytes]:
     """Read a file to its end, and count its rows in ``check``. Yields the lines of the file of rejected events.
 
     Raises as ``judged_rows``.
     """
     tally = check.tally
-    ignored: set[str] = set()
-    for row, outcome in judged_rows(chunks, reading, ignored=ignored):
+    checker = EventChecker(reading.rules, now=reading.now)
+    for row, outcome in judged_rows(chunks, reading, checker=checker, heed=heed):
         if isinstance(outcome, CheckedEvent):
             tally.accept(1)
             check.in_milliseconds += outcome.was_in_milliseconds
@@ -104,7 +117,8 @@ def check_rows(chunks: Iterable[bytes], reading: Reading, check: FileCheck) -> I
             assert isinstance(outcome, Rejected)
             tally.refuse(outcome.reason, row.line)
             yield rejected_line(row, outcome)
-    check.ignored = sorted(ignored)[:_MOST_IGNORED]
+    check.ignored = sorted(checker.ignored)[:_MOST_IGNORED]
+    check.has_consent, check.lacks_consent = checker.has_consent, checker.lacks_consent
 
 
 def rejected_line(row: Row, rejected: Rejected) -> bytes:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lambdas.events.batches import Packing
 from lambdas.events.domain import Destination
 from lambdas.events.event_sources import EventSources
 from lambdas.events.rows.check import EventRules
+from lambdas.events.rows.fields import is_consent
 from lambdas.events.sender import Address
 from lambdas.events.source_settings import WITH_LIMITED_DATA_USE, SourceSettings, parse_settings
 from lambdas.files.documents import load
@@ -60,7 +61,15 @@ class Preparation:
     def settings(self, destination: Destination) -> SourceSettings:
         """What ``source.json`` says, or last said. Raises InvalidInput, ConnectorError."""
         parse = parse_settings(destination.source)
-        given = load(self._objects, self._kept_settings, destination.settings_key, destination.settings_name, parse)
+        given = load(
+            self._objects,
+            self._kept_settings,
+            destination.settings_key,
+            destination.settings_name,
+            parse,
+            # Events that only were a test would arrive nowhere, for ever.
+            recall=lambda settings: replace(settings, test_event_code=None),
+        )
         return given or SourceSettings()
 
     def rules(self, destination: Destination, settings: SourceSettings) -> EventRules:
@@ -71,6 +80,7 @@ class Preparation:
             default_country=settings.default_country or self._deployment.default_country,
             columns=settings.columns,
             events=settings.events,
+            needs_consent=any(is_consent(column) for column in settings.columns.values()),
         )
 
     def find_source(

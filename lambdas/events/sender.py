@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from lambdas.attempts import STEP_SECONDS
 from lambdas.events.batches import Parcel
-from lambdas.tiktok.errors import TikTokRejected
+from lambdas.tiktok.errors import ConnectorError, NotReady, TikTokRejected
 from lambdas.tiktok.models import EventSource
 
 if TYPE_CHECKING:
     from lambdas.events.ports import EventApi
 
-T = TypeVar("T")
-
-# Events of a refused request that are tried alone, spread over it, while TikTok has accepted nothing yet.
-_PROBES = 20
-_MOST_TEXTS = 100  # about as many codes come on top of them
+# Were one event in ten good, all of so many would be bad in one of 38,000 cases.
+_TRIED_ALONE = 100
 _LONGEST_TEXT = 160  # characters of what TikTok says of an event
+_SHORTEST_MASKED = 2  # characters of a value that TikTok may quote
 
 
 @dataclass(frozen=True)
@@ -35,66 +36,81 @@ class Address:
 
 @dataclass
 class Sent:
-    """What became of events: how many TikTok accepted, and the numbers of those that it refused, by what it said."""
+    """What became of events, by their numbers. What is in neither is not settled, and ``error`` says why.
 
-    accepted: int = 0
-    refused: dict[str, list[int]] = field(default_factory=dict)
+    ``refused`` holds TikTok's answer to each event that it refuses alone.
+    """
+
+    accepted: set[int] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
     request_id: str = ""
+    error: ConnectorError | None = None
 
     @property
-    def refused_count(self) -> int:
-        """How many events TikTok refused."""
-        return sum(map(len, self.refused.values()))
+    def settled(self) -> set[int]:
+        """The numbers of all events that need not be sent again."""
+        return self.accepted | self.refused.keys()
 
 
 class Sender:
     """Sends for one token in one invocation, at most ``thread_count`` requests at a time."""
 
-    def __init__(self, api: EventApi, *, thread_count: int) -> None:
+    def __init__(self, api: EventApi, *, thread_count: int, seconds_left: Callable[[], float]) -> None:
         self._api = api
         self._thread_count = thread_count
+        self._seconds_left = seconds_left
 
-    def send(self, address: Address, requests: Sequence[Sequence[Parcel]], sent: Sent) -> None:
-        """Send requests, and add what became of their events to ``sent``, which holds what became of earlier ones.
+    def send(self, address: Address, requests: Sequence[Sequence[Parcel]], *, has_accepted: bool = False) -> Sent:
+        """Send requests. A refused event is refused alone: the others of its request are sent.
 
-        A refused event is refused alone: the others of its request are sent. Sending twice does no harm, for events
-        carry ids.
-
-        Raises:
-            TikTokRejected: TikTok has accepted nothing, and refuses single events wherever it is asked: it is no matter
-                of single events.
-            ConnectorError: TikTok's other answers.
+        ``has_accepted`` says that TikTok has taken events before. While it has not, some events of the requests that it
+        refuses are tried alone: if it refuses all of these, it is no matter of single events, and TikTokRejected is the
+        ``error`` that the others are left with. Other errors are TikTok's, or NotReady when the time is up.
         """
-        if not requests:
-            return
-        with ThreadPoolExecutor(max_workers=min(self._thread_count, len(requests))) as pool:
+        call = _Call(self._api, address, self._seconds_left)
+        with ThreadPoolExecutor(max_workers=self._thread_count) as pool:
 
-            def each(work: Callable[[Sequence[Parcel]], T], many: Sequence[Sequence[Parcel]]) -> list[T]:
-                return [future.result() for future in [pool.submit(work, one) for one in many]]
+            def track(parcels: Sequence[Sequence[Parcel]]) -> list[Sequence[Parcel]]:
+                """Send them, each in a request; returns those that are refused."""
+                return list(filter(None, [future.result() for future in [pool.submit(call.track, p) for p in parcels]]))
 
-            call = _Call(self._api, address, sent)
-            refused = [request for request in each(call.track, requests) if request]
-            if refused and not sent.accepted:
-                refused = [rest for rest in each(call.probe, refused) if rest]
-                if refused and not sent.accepted:
-                    assert call.last_error is not None
-                    raise call.last_error
-            each(call.halve, refused)
+            def take_apart(refused: Sequence[Sequence[Parcel]]) -> None:
+                while refused and call.sent.error is None:
+                    refused = track([half for request in refused for half in _halves(request)])
+
+            refused = track(requests)
+            if refused and not (has_accepted or call.sent.accepted):
+                some = _sample(refused)
+                track([[parcel] for parcel in some.values()])
+                refused = [[each for each in request if each.number not in some] for request in refused]
+                refused = list(filter(None, refused))
+                if refused and not call.sent.accepted and call.sent.error is None:
+                    answer = next(iter(call.sent.refused.values()))
+                    call.sent.error = TikTokRejected(
+                        f"TikTok refuses {len(some)} events that were tried alone, and every request with others. Its "
+                        f"answer: {answer}"
+                    )
+            take_apart(refused)
+        return call.sent
 
 
 class _Call:
-    """Sends in several threads, which share what is counted."""
+    """Sends in several threads, which share what is counted, and stop together."""
 
-    def __init__(self, api: EventApi, address: Address, sent: Sent) -> None:
+    def __init__(self, api: EventApi, address: Address, seconds_left: Callable[[], float]) -> None:
         self._api = api
         self._address = address
-        self._sent = sent
+        self._seconds_left = seconds_left
         self._counting = Lock()
-        self.last_error: TikTokRejected | None = None
+        self.sent = Sent()
 
     def track(self, parcels: Sequence[Parcel]) -> Sequence[Parcel]:
         """Send events in one request; returns those that are to be sent in smaller ones, all of them or none."""
+        if self.sent.error is not None:
+            return ()
         try:
+            if self._seconds_left() < STEP_SECONDS:
+                raise NotReady("The function's time is up before the next request; it goes on there.", wait_seconds=0)
             request_id = self._api.track(
                 self._address.source,
                 self._address.source_id,
@@ -103,42 +119,51 @@ class _Call:
                 partner_name=self._address.partner_name,
             )
         except TikTokRejected as error:
+            if len(parcels) > 1:
+                return parcels
+            [parcel] = parcels
             with self._counting:
-                self.last_error = error
-                if len(parcels) > 1:
-                    return parcels
-                _refuse(self._sent, parcels[0].number, error)
-                return ()
-        with self._counting:
-            self._sent.accepted += len(parcels)
-            self._sent.request_id = request_id
+                self.sent.refused[parcel.number] = _said(error, parcel)
+        except ConnectorError as error:
+            with self._counting:
+                self.sent.error = self.sent.error or error
+        else:
+            with self._counting:
+                self.sent.accepted.update(parcel.number for parcel in parcels)
+                self.sent.request_id = request_id
         return ()
 
-    def probe(self, request: Sequence[Parcel]) -> Sequence[Parcel]:
-        """Send some events of a refused request alone, spread over it; returns the others."""
-        step = max(1, -(-len(request) // _PROBES))
-        for parcel in request[::step]:
-            self.track([parcel])
-        return [parcel for position, parcel in enumerate(request) if position % step]
 
-    def halve(self, request: Sequence[Parcel]) -> None:
-        """Send the halves of a refused request, and so on, until each event is accepted or refused."""
-        halves = list(_halves(request))
-        while halves:
-            half = halves.pop()
-            if self.track(half):
-                halves += _halves(half)
+def _sample(requests: Sequence[Sequence[Parcel]]) -> dict[int, Parcel]:
+    """A few of all events, by their numbers: at random, for bad events may come at regular distances."""
+    parcels = [parcel for request in requests for parcel in request]
+    chosen = random.sample(parcels, min(_TRIED_ALONE, len(parcels)))
+    return {parcel.number: parcel for parcel in sorted(chosen)}
 
 
-def _halves(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
+def _halves(parcels: Sequence[Parcel]) -> tuple[Sequence[Parcel], Sequence[Parcel]]:
     middle = len(parcels) // 2
-    # The last one is taken first.
-    yield from filter(None, (parcels[middle:], parcels[:middle]))
+    return parcels[:middle], parcels[middle:]
 
 
-def _refuse(sent: Sent, number: int, error: TikTokRejected) -> None:
-    """Count an event as refused."""
-    text = f"code {error.code}: {error.said}"[:_LONGEST_TEXT]
-    if text not in sent.refused and len(sent.refused) >= _MOST_TEXTS:
-        text = f"code {error.code}"
-    sent.refused.setdefault(text, []).append(number)
+def _said(error: TikTokRejected, parcel: Parcel) -> str:
+    """TikTok's answer to one event, without whatever of the event it quotes."""
+    said = error.said
+    event = json.loads(parcel.body)
+    event.pop("event", None)
+    for value in sorted(set(_texts(event)), key=len, reverse=True):
+        if len(value) >= _SHORTEST_MASKED:
+            said = said.replace(value, "…")
+    return f"code {error.code}: {said}"[:_LONGEST_TEXT]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All values of an event, as texts."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    else:
+        yield str(value)

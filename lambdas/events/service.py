@@ -14,7 +14,7 @@ from enum import StrEnum
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from lambdas.attempts import expect_time_for, held
+from lambdas.attempts import STEP_SECONDS, expect_time_for, held
 from lambdas.credentials import with_credentials
 from lambdas.events.batches import Group
 from lambdas.events.delivery import (
@@ -25,16 +25,15 @@ from lambdas.events.delivery import (
     Status,
     announced,
     receipt,
-    rejected_key,
 )
-from lambdas.events.domain import LARGEST_FILE, Target, is_settings_key, parse_object, refusal
+from lambdas.events.domain import LARGEST_FILE, Target, is_settings_key, parse_object, refusal, rejected_key
 from lambdas.events.file_check import FileCheck, Reading, Rejected, check_rows, judged_rows, rejected_line
 from lambdas.events.preparation import Preparation
 from lambdas.events.rows.event import CheckedEvent
-from lambdas.events.sender import Address, Sender, Sent
+from lambdas.events.sender import Address, Sender
 from lambdas.objects import ObjectVersion
 from lambdas.receipts import timestamp
-from lambdas.tiktok.errors import ConnectorError, InvalidInput, NotReady, RejectedError, TikTokRejected
+from lambdas.tiktok.errors import ConnectorError, InvalidInput, NotReady, RejectedError, RetryableError, TikTokRejected
 from lambdas.tiktok.models import Credentials
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 _TIKTOK_REFUSED = "tiktok_refused"
 # The ledger remembers each of them.
-_MOST_REFUSED = 10_000
+_MOST_REFUSED = 5_000
 
 
 class Result(StrEnum):
@@ -72,7 +71,13 @@ class Attempt:
     seconds_left: Callable[[], float]
     delivery: Delivery
     target: Target | None = None
-    has_progressed: bool = False
+    has_checked: bool = False
+    has_sent: bool = False
+
+    @property
+    def has_none(self) -> bool:
+        """Whether TikTok has accepted nothing, as far as is known."""
+        return not self.delivery.progress.accepted
 
     def record(self, **changes: Any) -> None:
         """Change the delivery and write it down. Raises ConnectorError."""
@@ -125,12 +130,21 @@ class EventDelivery:
                 self._deliver(attempt)
             except RejectedError as error:
                 self._account(attempt, Status.REJECTED, error)
-                attempt.note(error, state=State.REJECTED)
+                # Where TikTok has refused everything, the next attempt may begin otherwise.
+                has_begun = attempt.delivery.has_begun and not (isinstance(error, TikTokRejected) and attempt.has_none)
+                attempt.note(error, state=State.REJECTED, has_begun=has_begun)
                 raise
             except NotReady as error:
                 # Nothing failed, so this was no attempt.
                 attempt.note(error, attempts=attempt.delivery.attempts - 1)
                 raise
+            except RetryableError as error:
+                if not attempt.has_sent:
+                    attempt.note(error)
+                    raise
+                # An attempt that gets on has not failed: of a large file, others follow.
+                attempt.note(error, attempts=attempt.delivery.attempts - 1)
+                raise NotReady(str(error), reason=error.reason, wait_seconds=error.wait_seconds) from None
             except ConnectorError as error:
                 attempt.note(error)
                 raise
@@ -145,11 +159,11 @@ class EventDelivery:
         delivery = attempt.delivery
         attempt.record(attempts=delivery.attempts + 1, started_at=delivery.started_at or timestamp(self._clock.now()))
         attempt.target = target = parse_object(attempt.version)
-        if not delivery.has_sent:
-            # What is half sent is sent as it was begun.
+        if not delivery.has_begun:
             settings = self._preparation.settings(target.destination)
-            if settings != delivery.settings or delivery.state is State.REJECTED:
-                attempt.record(state=State.STARTED, settings=settings, check=None, progress=Progress())
+            rules = self._preparation.rules(target.destination, settings)
+            if delivery.state is State.REJECTED or not delivery.is_checked_with(settings, rules):
+                attempt.record(state=State.STARTED, settings=settings, rules=rules, check=None, progress=Progress())
         self._check(attempt)
         assert attempt.delivery.settings is not None
         with_credentials(
@@ -167,77 +181,99 @@ class EventDelivery:
         assert settings is not None
         if attempt.delivery.check is None:
             attempt.record(checked_at=self._clock.now())
-            check = FileCheck()
-            with self._objects.read(attempt.version) as chunks:
-                rejected = check_rows(chunks, self._reading(attempt), check)
-                self._write_rejected(attempt, rejected)
+            check = self._checked(attempt)
+            rules = attempt.delivery.rules
+            assert rules is not None
+            if check.has_consent and check.lacks_consent and not rules.needs_consent:
+                # Whoever asks for consent has asked all: a row that says nothing of it is no row of a file without.
+                attempt.record(rules=replace(rules, needs_consent=True))
+                check = self._checked(attempt)
             attempt.record(check=check, state=State.CHECKED)
-            attempt.has_progressed = True
+            attempt.has_checked = True
         assert attempt.delivery.check is not None
         refused = refusal(attempt.delivery.check, settings.on_invalid_row)
         if refused:
             raise refused
+
+    def _checked(self, attempt: Attempt) -> FileCheck:
+        def heed(line: int) -> None:
+            if attempt.seconds_left() < STEP_SECONDS:
+                raise InvalidInput(
+                    f"The function's time was up when it had checked {line:,} lines. Split the file. Nothing was sent.",
+                    reason="file_too_large",
+                )
+
+        check = FileCheck()
+        with self._objects.read(attempt.version) as chunks:
+            self._write_rejected(attempt, check_rows(chunks, self._reading(attempt), check, heed))
+        return check
 
     def _send(self, attempt: Attempt, target: Target, credentials: Credentials) -> None:
         """Send what is not sent yet, in rounds of as many requests as there are threads."""
         api = self._preparation.api_for(credentials)
         settings, progress = attempt.delivery.settings, attempt.delivery.progress
         assert settings is not None
-        if not attempt.delivery.has_sent:
+        delivery = attempt.delivery
+        is_another = attempt.has_none and delivery.advertiser_id != credentials.advertiser_id
+        if not delivery.has_begun or is_another:
             source_id = self._preparation.find_source(
                 target.destination, credentials, owner=attempt.owner, seconds_left=attempt.seconds_left
             )
-            attempt.record(source_id=source_id, advertiser_id=credentials.advertiser_id)
+            attempt.record(source_id=source_id, advertiser_id=credentials.advertiser_id, has_begun=True)
         address = self._preparation.address(target.destination, attempt.delivery.source_id, settings)
         packing = self._preparation.packing(target.destination, attempt.delivery.source_id, settings)
-        sender = Sender(api.events, thread_count=self._thread_count)
+        sender = Sender(api.events, thread_count=self._thread_count, seconds_left=attempt.seconds_left)
         with self._objects.read(attempt.version) as chunks:
-            events = self._events(chunks, attempt, after_line=progress.line)
-            groups = packing.groups(events)
+            groups = packing.groups(self._events(chunks, attempt, progress))
             while batch_round := list(islice(groups, self._thread_count)):
-                if attempt.delivery.progress.refused_count > _MOST_REFUSED:
-                    raise TikTokRejected(
-                        f"TikTok refuses more than {_MOST_REFUSED:,} events of this file one by one. What it accepted "
-                        "is accounted for. Mend what its answers in the receipt say, and upload what is withheld and "
-                        "refused as a new file."
-                    )
-                expect_time_for("the next events", attempt.seconds_left(), has_progressed=attempt.has_progressed)
+                self._expect_few_refused(attempt.delivery.progress)
+                self._expect_time_for("the next events", attempt)
                 self._send_round(attempt, sender, address, batch_round)
 
     def _send_round(self, attempt: Attempt, sender: Sender, address: Address, groups: list[Group]) -> None:
-        before = attempt.delivery.progress
-        sent = Sent(before.accepted, {text: list(lines) for text, lines in before.refused.items()}, before.request_id)
-        sender.send(address, [request for group in groups for request in group.requests], sent)
-        attempt.record(
-            progress=Progress(
-                line=groups[-1].last,
-                accepted=sent.accepted,
-                suppressed=before.suppressed + sum(len(group.suppressed) for group in groups),
-                refused={text: tuple(sorted(lines)) for text, lines in sent.refused.items()},
-                request_id=sent.request_id,
+        requests = [request for group in groups for request in group.requests]
+        sent = sender.send(address, requests, has_accepted=not attempt.has_none)
+        attempt.has_sent = attempt.has_sent or bool(sent.settled)
+        attempt.record(progress=attempt.delivery.progress.after(groups, sent))
+        if sent.error is not None:
+            raise sent.error
+
+    def _expect_few_refused(self, progress: Progress) -> None:
+        """Raises TikTokRejected when there are more refused events than can be remembered."""
+        count = progress.refused_count
+        if count > _MOST_REFUSED:
+            raise TikTokRejected(
+                f"TikTok refuses more than {_MOST_REFUSED:,} events of this file one by one. {_answer(progress)} What "
+                "it accepted is accounted for. Upload the lines after `sent_up_to_line` of the receipt as a new file, "
+                "and what was refused once it is mended."
             )
-        )
-        attempt.has_progressed = True
 
     def _events(
-        self, chunks: Iterable[bytes], attempt: Attempt, *, after_line: int
+        self, chunks: Iterable[bytes], attempt: Attempt, progress: Progress
     ) -> Iterator[tuple[int, CheckedEvent]]:
-        for row, outcome in judged_rows(chunks, self._reading(attempt), after_line=after_line):
-            if isinstance(outcome, CheckedEvent):
+        beyond = frozenset(progress.beyond)
+        for row, outcome in judged_rows(chunks, self._reading(attempt), after_line=progress.line):
+            if isinstance(outcome, CheckedEvent) and row.line not in beyond:
                 yield row.line, outcome
 
     def _expect_some_sent(self, attempt: Attempt) -> None:
         progress = attempt.delivery.progress
         if progress.refused_count and not progress.accepted:
-            answer = next(iter(progress.refused))
-            raise TikTokRejected(f"TikTok refuses every one of {progress.refused_count} events. Its answer: {answer}")
+            raise TikTokRejected(f"TikTok refuses every one of {progress.refused_count:,} events. {_answer(progress)}")
 
     def _write_back(self, attempt: Attempt) -> None:
         """Write the file of rejected events once more, with those that TikTok refused."""
+
+        def heed(_: int) -> None:
+            has_progressed = attempt.has_checked or attempt.has_sent
+            expect_time_for(
+                "all refused events are written back", attempt.seconds_left(), has_progressed=has_progressed
+            )
+
         answers = {line: answer for answer, lines in attempt.delivery.progress.refused.items() for line in lines}
 
         def rejected(chunks: Iterable[bytes]) -> Iterator[bytes]:
-            for row, outcome in judged_rows(chunks, self._reading(attempt)):
+            for row, outcome in judged_rows(chunks, self._reading(attempt), heed=heed):
                 if isinstance(outcome, Rejected):
                     yield rejected_line(row, outcome)
                 elif row.line in answers:
@@ -246,11 +282,14 @@ class EventDelivery:
         with self._objects.read(attempt.version) as chunks:
             self._write_rejected(attempt, rejected(chunks))
 
+    def _expect_time_for(self, step: str, attempt: Attempt) -> None:
+        expect_time_for(step, attempt.seconds_left(), has_progressed=attempt.has_checked or attempt.has_sent)
+
     def _write_rejected(self, attempt: Attempt, lines: Iterator[bytes]) -> None:
         """Write back the events that are not sent, if there are any; reads ``lines`` to their end."""
         key = rejected_key(attempt.version)
         first = list(islice(lines, 1))
-        if key is not None and (first or attempt.delivery.has_written_back):
+        if first or attempt.delivery.has_written_back:
             # Also empty, in place of what an earlier check wrote.
             attempt.record(has_written_back=True)
             self._objects.write_stream(key, chain(first, lines))
@@ -259,8 +298,8 @@ class EventDelivery:
 
     def _reading(self, attempt: Attempt) -> Reading:
         assert attempt.target is not None
-        assert attempt.delivery.settings is not None
-        rules = self._preparation.rules(attempt.target.destination, attempt.delivery.settings)
+        rules = attempt.delivery.rules
+        assert rules is not None
         return Reading(attempt.target.file_type, rules, attempt.delivery.checked_at, LARGEST_FILE)
 
     def _account(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
@@ -281,3 +320,7 @@ class EventDelivery:
         if key is not None:
             self._objects.write_json(key, document)
         self._bus.publish(ANNOUNCEMENTS[status], announced(document, receipt_key=key))
+
+
+def _answer(progress: Progress) -> str:
+    return f"Its answer: {next(iter(progress.refused))}"

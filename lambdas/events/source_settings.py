@@ -78,8 +78,12 @@ def _names(value: Any, what: str) -> dict[str, str]:
     names = dict(value)
     if len(names) > _MOST_RENAMED or any(times > 1 for times in Counter(name for name, _ in value).values()):
         raise Unfit(f"an object whose {what} has at most {_MOST_RENAMED} names, each once")
-    if not all(isinstance(name, str) and 1 <= len(name) <= _LONGEST_NAME for pair in value for name in pair):
-        raise Unfit(f"an object whose {what} maps texts of 1 to {_LONGEST_NAME} characters to such texts")
+    if not all(
+        isinstance(name, str) and 1 <= len(name) <= _LONGEST_NAME and name.isprintable() and name.strip()
+        for pair in value
+        for name in pair
+    ):
+        raise Unfit(f"an object whose {what} maps texts of 1 to {_LONGEST_NAME} printable characters to such texts")
     return names
 
 

@@ -41,15 +41,24 @@ class Pairs(list[tuple[str, Any]]):
     """A JSON object with all its pairs, also those whose key is there twice."""
 
 
-def load(objects: ObjectStore, kept: KeptSettings, key: str, name: str, parse: Callable[[bytes, str], T]) -> T | None:
+def load(
+    objects: ObjectStore,
+    kept: KeptSettings,
+    key: str,
+    name: str,
+    parse: Callable[[bytes, str], T],
+    *,
+    recall: Callable[[T], T] = lambda settings: settings,
+) -> T | None:
     """What the settings below a key say, or last said: they expire like an upload. None when there were never any.
 
-    ``parse`` takes their content and the key. Raises what it does, and ConnectorError.
+    ``parse`` takes their content and the key; ``recall`` makes of what they last said what holds without them. Raises
+    what ``parse`` does, and ConnectorError.
     """
     content = objects.read_current(key)
     if content is None:
         content = kept.kept_settings(name)
-        return None if content is None else parse(content, key)
+        return None if content is None else recall(parse(content, key))
     settings = parse(content, key)
     kept.keep_settings(name, content)
     return settings

@@ -1,8 +1,9 @@
 import pytest
 
-from lambdas.events.delivery import Delivery, Progress, State, rejected_key
-from lambdas.events.domain import LARGEST_FILE, Destination, is_settings_key, parse_key, parse_object
+from lambdas.events.delivery import Delivery, Progress, State
+from lambdas.events.domain import LARGEST_FILE, Destination, is_settings_key, parse_key, parse_object, rejected_key
 from lambdas.events.file_check import FileCheck
+from lambdas.events.rows.check import EventRules
 from lambdas.events.source_settings import SourceSettings
 from lambdas.files.documents import OnInvalidRow
 from lambdas.files.file_types import Compression, FileType, Layout
@@ -113,11 +114,13 @@ def test_the_ledger_remembers_all_of_a_delivery() -> None:
         started_at="2026-11-21T12:00:00Z",
         checked_at=1.5,
         settings=SourceSettings({"a": "email"}, {"b": "Purchase"}, OnInvalidRow.REFUSE, True, "TEST1", "GB", "them"),
+        rules=EventRules(EventSource.WEB, 28, "GB", {"a": "email"}, {"b": "Purchase"}, True),
         check=FileCheck(Tally(read=3, valid=2, invalid={"x": 1}, invalid_lines={"x": [2]}), 1, 2, ["y"]),
         advertiser_id="7",
         source_id=PIXEL,
+        has_begun=True,
         has_written_back=True,
-        progress=Progress(3, 1, 1, {"code 40002: no": (1, 2)}, "2026"),
+        progress=Progress(3, (5, 7), 1, 1, {"code 40002: no": (1, 2)}, "2026"),
         last_error="z",
     )
 
@@ -126,6 +129,12 @@ def test_the_ledger_remembers_all_of_a_delivery() -> None:
     assert Delivery.from_document(Delivery().to_document()) == Delivery()
 
 
-def test_events_are_not_written_back_under_a_key_that_s3_would_not_take() -> None:
+def test_a_key_that_leaves_no_room_for_its_receipt_or_its_rejected_events_is_refused() -> None:
+    fits = ObjectVersion("b", f"events/web/x/{'a' * 950}.csv", "v" * 32, 1, "")
     assert rejected_key(ObjectVersion("b", "events/web/x/a.csv", "v1", 1, "")) == "rejected/events/web/x/a.csv/v1.jsonl"
-    assert rejected_key(ObjectVersion("b", f"events/web/x/{'a' * 1000}.csv", "v1", 1, "")) is None
+    assert parse_object(fits)
+
+    with pytest.raises(InvalidInput) as raised:
+        parse_object(ObjectVersion("b", f"events/web/x/{'a' * 970}.csv", "v" * 32, 1, ""))
+
+    assert raised.value.reason == "bad_key"

@@ -97,15 +97,17 @@ class LiveDelivery:
             source_id = self._preparation.find_source(destination, credentials, owner=owner, seconds_left=seconds_left)
             address = self._preparation.address(destination, source_id, settings)
             packing = self._preparation.packing(destination, source_id, settings)
-            sender = Sender(self._preparation.api_for(credentials).events, thread_count=self._thread_count)
+            api = self._preparation.api_for(credentials).events
+            sender = Sender(api, thread_count=self._thread_count, seconds_left=seconds_left)
             left = [(position, event) for position, event in checked if position not in outcomes]
             for group in packing.groups(left):
                 outcomes.update(dict.fromkeys(group.suppressed, Fate.SUPPRESSED))
                 for request in group.requests:
-                    sent = Sent()
-                    sender.send(address, [request], sent)
-                    outcomes.update(dict.fromkeys((parcel.number for parcel in request), Fate.SENT))
+                    sent = sender.send(address, [request])
+                    outcomes.update(dict.fromkeys(sent.accepted, Fate.SENT))
                     outcomes.update(_refused(sent))
+                    if sent.error is not None:
+                        raise sent.error
 
         with_credentials(self._preparation.credentials, settings.advertiser, send)
 
@@ -146,6 +148,5 @@ def _judge(checker: EventChecker, event: LiveEvent) -> CheckedEvent | Denied:
 def _refused(sent: Sent) -> Outcomes:
     return {
         position: TikTokRejected(f"TikTok refuses this event. Its answer: {answer}", reason="tiktok_refused")
-        for answer, positions in sent.refused.items()
-        for position in positions
+        for position, answer in sent.refused.items()
     }

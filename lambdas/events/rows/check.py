@@ -19,8 +19,12 @@ from lambdas.events.rows.reasons import EventReason, InvalidEvent
 from lambdas.events.rows.values import Read, as_yes_no, check_age, read_event_id, read_time, reader_of
 from lambdas.tiktok.models import EventSource
 
+# Changes with every release that finds another event, or none, in the same row.
+_VERSION = 1
 MOST_IGNORED = 100
+_FEW_PLANS = 32
 _MOST_PLANS = 1024
+_MOST_WIDE_NAMES = 500
 _MOST_NAMES = 1024
 # Letters first, and no more digits than a name has. Anything else may be a value of a file without a header.
 _IS_SHOWN = re.compile(r"(?!(?:\D*\d){7})[^\W\d][\w .:/()#-]{0,63}").fullmatch
@@ -34,7 +38,8 @@ class EventRules:
 
     ``columns`` leads from the user's own name of a column to ours, matched exactly first, then as names are compared;
     ``events`` from the user's own name of an event to TikTok's, which is then taken as it is. ``default_country`` (ISO
-    3166, two letters) is where a number without "+" is dialled.
+    3166, two letters) is where a number without "+" is dialled. ``needs_consent`` refuses a row that says nothing of
+    consent.
     """
 
     source: EventSource
@@ -42,6 +47,13 @@ class EventRules:
     default_country: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, str] = field(default_factory=dict)
+    needs_consent: bool = False
+    version: int = _VERSION
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> EventRules:
+        """The inverse of ``dataclasses.asdict``, also after a way through JSON."""
+        return cls(**{**document, "source": EventSource(document["source"])})
 
 
 @dataclass
@@ -64,15 +76,20 @@ class _Plan:
 class EventChecker:
     """Checks rows of one source at one time. ``now`` is in seconds since the epoch.
 
-    ``ignored`` are names of fields that are not known, or not for this source, at most 100.
+    ``ignored`` are names of fields that are not known, or not for this source, at most 100. ``has_consent`` and
+    ``lacks_consent`` say whether there was a row that says something of consent, and one that does not.
     """
 
     def __init__(self, rules: EventRules, *, now: float) -> None:
         self.ignored: set[str] = set()
+        self.has_consent = False
+        self.lacks_consent = False
         self._rules = rules
         self._now = now
         self._columns = Columns(rules.columns)
         self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._wide_names: dict[str, None] = {}
+        self._wide = _Plan()
         self._names: dict[str, str] = {}
         self._has_limited_data_use = rules.source in FIELDS["limited_data_use"].sources
         self._required = [
@@ -88,8 +105,15 @@ class EventChecker:
             InvalidEvent: it cannot be sent; the reason is the first that was found.
         """
         plan = self._plan_for(fields)
-        if plan.consent and not _is_granted([fields[key] for key in plan.consent]):
-            return DENIED
+        told = [fields[key] for key in plan.consent if key in fields]
+        if told:
+            self.has_consent = True
+            if not _is_granted(told):
+                return DENIED
+        else:
+            self.lacks_consent = True
+            if self._rules.needs_consent:
+                raise InvalidEvent(EventReason.BAD_CONSENT, "The event says nothing of consent, and others do.")
         if plan.repeated:
             fields = _without_empty_repeats(fields, plan.repeated)
             plan = self._plan_for(fields)
@@ -98,15 +122,15 @@ class EventChecker:
         payload["event_time"], was_in_milliseconds = self._read_time(get(plan.event_time) if plan.event_time else None)
         event = CheckedEvent(payload, was_in_milliseconds=was_in_milliseconds)
         if plan.event_id is not None:
-            value = fields[plan.event_id]
+            value = get(plan.event_id)
             event.event_id = None if value is None or value == "" else read_event_id(value)
         if plan.limited_data_use is not None:
-            event.limited_data_use = self._read_limited_data_use(fields[plan.limited_data_use])
+            event.limited_data_use = self._read_limited_data_use(get(plan.limited_data_use))
         self._read_user(event, plan, fields)
         for group, members in plan.groups:
             found: dict[str, Any] = {}
             for key, member, read in members:
-                value = fields[key]
+                value = get(key)
                 if value is None or value == "":
                     continue
                 sent = read(value)
@@ -164,11 +188,11 @@ class EventChecker:
         for key, member, read, twin, read_twin in plan.user:
             sent = None
             already_left_out = len(left_out)
-            value = fields[key] if key is not None else None
+            value = fields.get(key) if key is not None else None
             if value is not None and value != "":
                 sent = read(value, probes, left_out)
             if sent is None and twin is not None and len(left_out) == already_left_out:
-                value = fields[twin]
+                value = fields.get(twin)
                 if value is not None and value != "":
                     sent = read_twin(value, probes, left_out)
             if sent is not None:
@@ -180,10 +204,24 @@ class EventChecker:
         names = tuple(fields)
         plan = self._plans.get(names)
         if plan is None:
+            if len(self._plans) >= _FEW_PLANS:
+                # JSON that leaves out what is empty has a set of names for nearly each row.
+                plan = self._wide_plan(names)
+                if not plan.repeated:
+                    return plan
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
             plan = self._plans[names] = self._make_plan(names)
         return plan
+
+    def _wide_plan(self, names: tuple[str, ...]) -> _Plan:
+        """A plan for all names that were seen lately, which fits every row that has no others."""
+        if not self._wide_names.keys() >= set(names):
+            if len(self._wide_names) > _MOST_WIDE_NAMES:
+                self._wide_names = {}
+            self._wide_names |= dict.fromkeys(names)
+            self._wide = self._make_plan(tuple(self._wide_names))
+        return self._wide
 
     def _make_plan(self, names: tuple[str, ...]) -> _Plan:
         found, unknown = self._columns.find(names)

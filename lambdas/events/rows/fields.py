@@ -168,6 +168,12 @@ def meaning_of(name: str) -> Meaning | None:
     return _meanings().get(bare_name(name))
 
 
+def is_consent(name: str) -> bool:
+    """Whether a name stands for the word on consent."""
+    meaning = meaning_of(name)
+    return meaning is not None and meaning.field.name == "consent"
+
+
 @functools.cache
 def _meanings() -> Mapping[str, Meaning]:
     found: dict[str, Meaning] = {}

@@ -84,6 +84,8 @@ def expect_columns(rules: EventRules, names: Sequence[str]) -> None:
     found, _ = Columns(rules.columns).find(names)
     named = {meaning.field.name for meaning in found}
     missing = [name for name, (sources, _) in REQUIRED.items() if rules.source in sources and name not in named]
+    if rules.needs_consent and "consent" not in named:
+        missing.append("consent")
     if missing:
         raise InvalidInput(
             f"The header names no column for {', '.join(missing)}, which {rules.source} events need. Name the columns "

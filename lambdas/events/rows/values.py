@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from lambdas.events.rows.fields import Field, Form
+from lambdas.events.rows.fields import REQUIRED, Field, Form
 from lambdas.events.rows.reasons import EventReason, InvalidEvent
+from lambdas.identifiers.reading import NULL_WORDS
 
 LONGEST_TEXT = 2_000
 LONGEST_URL = 4_000
@@ -64,7 +65,10 @@ def read_event_id(value: Any) -> str | None:
     text = as_text(value)
     if text is None:
         raise InvalidEvent(EventReason.NOT_TEXT, "event_id is to be a text.")
-    return _check_text(text, "event_id", LONGEST_TEXT) if not text.isspace() else None
+    # Or all events of an export that writes NULL would be one.
+    if text.strip().lower() in NULL_WORDS or text.isspace():
+        return None
+    return _check_text(text, "event_id", LONGEST_TEXT)
 
 
 def _check_text(text: str, name: str, longest: int) -> str | None:
@@ -302,10 +306,20 @@ _FORMS: Mapping[Form, tuple[Read, str]] = {
 def reader_of(field: Field) -> Read:
     """How the values of a field outside the user are read."""
     if field.form is Form.TEXT:
-        return functools.partial(read_text, name=field.name)
+        read = functools.partial(read_text, name=field.name)
+        return _something(read) if field.name in REQUIRED else read
     if field.form is Form.URL:
         return functools.partial(_read_url, field=field)
     return _checked(field, *_FORMS[field.form])
+
+
+def _something(read: Read) -> Read:
+    """Of a field that every event needs, a word for nothing is none."""
+
+    def read_something(value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() in NULL_WORDS else read(value)
+
+    return read_something
 
 
 def _checked(field: Field, convert: Read, form: str) -> Read:
