@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -99,9 +99,9 @@ def status(aws: Aws, most_receipts: int, as_json: bool, stack_name: str) -> None
         DeadLetterQueue(aws.client("sqs"), route, poll_seconds=aws.poll_seconds).hold(_HOLD_SECONDS)
         for route in stack.routes
     ]
-    with ExitStack() as held:
-        for hold in holds:
-            held.enter_context(hold)
+    # At once, because each takes some seconds of waiting for messages that may not be there.
+    with ThreadPoolExecutor(max(len(holds), 1)) as threads:
+        list(threads.map(_read, holds))
     now = time.time()
     routes = {
         route.name: _RouteState(queue, _with_age(dead, hold.letters, now), hold.letters)
@@ -115,6 +115,11 @@ def status(aws: Aws, most_receipts: int, as_json: bool, stack_name: str) -> None
         if most_receipts and not state.receipts:
             click.echo("No receipts.")
     _tell_of_holds(holds)
+
+
+def _read(hold: Hold) -> None:
+    with hold:
+        pass
 
 
 def _tell_of_holds(holds: Sequence[Hold]) -> None:

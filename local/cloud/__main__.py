@@ -7,7 +7,7 @@ import os
 import click
 
 from local.cloud import session
-from local.cloud.deployment import DeploymentError
+from local.cloud.deployment import DeploymentError, settings_of
 from local.cloud.embedded_aws import ROOT, EmbeddedAwsError, MissingPrerequisiteError
 from local.cloud.emulated_tiktok import EmulatorError
 from local.cloud.instructions import instructions
@@ -37,7 +37,9 @@ def up(verbose: bool) -> None:
     # The shell looks a bare name up in PATH.
     env = env if "/" in env else f"./{env}"
     log = connector.aws.log.relative_to(ROOT)
-    click.echo(instructions(connector.outputs, env=env, tiktok=connector.emulator_url, log=log), err=True)
+    bus_source = settings_of(connector.context).events_bus_source
+    text = instructions(connector.outputs, bus_source=bus_source, env=env, tiktok=connector.emulator_url, log=log)
+    click.echo(text, err=True)
 
 
 @main.command()

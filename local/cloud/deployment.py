@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lambdas import contracts
 from local.cloud.embedded_aws import ACCOUNT, REGION, ROOT, EmbeddedAws, isolation, require
+from stacks.settings import Settings
 
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
 APP = ROOT / "app.py"
@@ -46,6 +47,12 @@ def synthesize(output_dir: Path, *, context: Mapping[str, str] | None = None, on
     path = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", os.defpath)])
     _cdk(command, environment | isolation() | {"PATH": path, "CDK_VALIDATION": "false"}, ROOT, on_line)
     return output_dir
+
+
+def settings_of(context: Mapping[str, str]) -> Settings:
+    """What `synthesize` deploys with the same context."""
+    answers = json.loads((ROOT / "cdk.context.json").read_text(encoding="utf-8"))
+    return Settings.from_context({**answers, **context})
 
 
 def template_path(assembly: Path) -> Path:

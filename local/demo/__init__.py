@@ -1,1 +1,1 @@
-"""What ``make demo`` runs: `story` says what is shown, on the `stage` of a connector that was deployed here."""
+"""What ``make demo`` runs: `story` and `event_story` say what is shown, on the `stage` of a deployed connector."""

@@ -17,8 +17,9 @@ from local.cloud.deployment import DeploymentError
 from local.cloud.embedded_aws import EmbeddedAwsError, MissingPrerequisiteError
 from local.cloud.emulated_tiktok import EmulatorError
 from local.cloud.session import LocalConnector
-from local.demo import story
+from local.demo import event_story, story
 from local.demo.stage import NotSeenError, Stage
+from local.demo.telling import tell
 
 
 @contextmanager
@@ -54,8 +55,11 @@ def main() -> int:
             f"    template sha256 {connector.template_sha256[:16]}…, TikTok emulator at {connector.emulator_url}\n"
         )
         stage = Stage(connector)
-        story.tell(stage, console)
+        tell("Audiences", story.STEPS, stage, console)
+        tell("Events", event_story.STEPS, stage, console)
         story.summarise(stage, console)
+        event_story.summarise(stage, console)
+        stage.command("status", "--receipts", "40", show=True)
     except KeyboardInterrupt:
         console.print("[red]✘ interrupted[/]")
         return 130

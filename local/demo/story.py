@@ -1,12 +1,11 @@
-"""What the demo shows, step by step. A step's docstring is its promise; it returns what was seen."""
+"""What the demo shows of audiences, step by step. A step's docstring is its promise; it returns what was seen."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +13,7 @@ from rich.table import Table
 
 from local.cloud.embedded_aws import ROOT
 from local.demo.stage import Stage, expect
+from local.demo.telling import Step
 
 
 def _hashes(count: int, kind: str) -> list[str]:
@@ -30,19 +30,8 @@ NEWSLETTER = "Newsletter & Friends (50 %)"
 PROCESSING_SECONDS = 3_700
 
 
-def tell(stage: Stage, console: Console) -> None:
-    """All steps, in order. Raises NotSeenError."""
-    for step in STEPS:
-        started = time.monotonic()
-        promise = str(step.__doc__).strip().rstrip(".")
-        with console.status(f"{promise} …"):
-            seen = step(stage)
-        seconds = time.monotonic() - started
-        console.print(f"[green]✔[/] {promise} [dim]({seconds:.0f} s)[/]\n    {seen}", highlight=False)
-
-
 def summarise(stage: Stage, console: Console) -> None:
-    """What TikTok has, the receipts, and the dead-letter queue."""
+    """What TikTok has."""
     table = Table(title="Custom audiences, as TikTok has them", title_justify="left")
     for column in ("audience", "id", "type", "members", "valid"):
         table.add_column(column, justify="right" if column == "members" else "left")
@@ -55,9 +44,8 @@ def summarise(stage: Stage, console: Console) -> None:
             f"{audience['members']:,}",
             "yes" if audience["is_valid"] else "no",
         )
-    console.print()
     console.print(table)
-    stage.command("status", "--receipts", "40", show=True)
+    console.print()
 
 
 def upload_without_credentials(stage: Stage) -> str:
@@ -70,7 +58,7 @@ def upload_without_credentials(stage: Stage) -> str:
 def fill_in_credentials_and_replay(stage: Stage) -> str:
     """With credentials in the secret, a replay delivers it."""
     stage.put_credentials()
-    stage.command("replay", "--yes", "--reason", "credentials_not_set")
+    stage.command("replay", "--yes", "--queue", "audiences", "--reason", "credentials_not_set")
     receipt = stage.delivered("tiktok/Foodies/phone_sha256/monday.csv")
     stage.expect_members("Foodies", PHONES)
     return _account(receipt)
@@ -168,7 +156,7 @@ def hold_a_replace_until_it_is_confirmed(stage: Stage) -> str:
     stage.upload(key, _file(PHONES[800:]))
     stage.refused(key, "would_shrink")
     stage.expect_members("Foodies", PHONES[500:] + MORE_PHONES)
-    stage.command("replay", "--yes", "--reason", "would_shrink", "--key", key, "--confirm")
+    stage.command("replay", "--yes", "--queue", "audiences", "--reason", "would_shrink", "--key", key, "--confirm")
     receipt = stage.delivered(key)
     stage.expect_members("Foodies", PHONES[800:])
     return _account(receipt)
@@ -205,7 +193,7 @@ def let_tiktok_process_again(stage: Stage) -> str:
     return let_tiktok_process(stage)
 
 
-STEPS: tuple[Callable[[Stage], str], ...] = (
+STEPS: tuple[Step, ...] = (
     upload_without_credentials,
     fill_in_credentials_and_replay,
     append_to_the_audience,

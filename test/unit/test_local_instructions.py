@@ -20,8 +20,8 @@ from local.cloud.instructions import instructions
 from test.support.event_rows import any_rules
 
 
-def printed(*outputs: Output) -> str:
-    return instructions([*ALWAYS, *outputs], env="./env", tiktok="http://127.0.0.1:1", log="log")
+def printed(*outputs: Output, bus_source: str = "tiktok.events") -> str:
+    return instructions([*ALWAYS, *outputs], bus_source=bus_source, env="./env", tiktok="http://127.0.0.1:1", log="log")
 
 
 EVERYTHING = printed(Output.QUEUE_URL, Output.LIVE_EVENT_QUEUE_URL)
@@ -77,3 +77,7 @@ def test_nothing_is_told_of_a_pipeline_that_is_switched_off(
 
     assert ("/tiktok/" in text, "$LIVE_EVENT_QUEUE_URL" in text) == (has_audiences, has_events)
     assert "cli status" in text
+
+
+def test_nothing_is_told_of_an_event_bus_that_no_events_come_from() -> None:
+    assert "put-events" not in printed(Output.LIVE_EVENT_QUEUE_URL, bus_source="")
