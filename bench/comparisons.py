@@ -6,26 +6,31 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.files import write_emails, write_hashes
+from bench.files import write_emails, write_events, write_hashes
 from bench.measuring import MIB, Comparison, Measured, in_turns, median_of, ratios, run_side
-from bench.servers import Servers, servers
+from bench.servers import Servers, event_servers, servers
 
 MOST_BYTES = 256 * MIB
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured: bytes of the one file that most is measured with, and of those for memory; turns."""
+    """How much is measured: bytes of the one file that most is measured with, and of those for memory; turns.
+
+    ``events`` are in the one file that their speed is measured with, ``memory_events`` in those for memory.
+    """
 
     file_bytes: int
     memory_bytes: Sequence[int]
     email_rows: int
+    events: int
+    memory_events: Sequence[int]
     runs: int
     imports: int
 
 
-WHOLE = Scale(10**9, (10**8, 10**9, 2 * 10**9), 2_000_000, runs=3, imports=15)
-QUICK = Scale(10**8, (10**8, 2 * 10**8, 3 * 10**8), 200_000, runs=3, imports=7)
+WHOLE = Scale(10**9, (10**8, 10**9, 2 * 10**9), 2_000_000, 200_000, (10_000, 1_000_000), runs=3, imports=15)
+QUICK = Scale(10**8, (10**8, 2 * 10**8, 3 * 10**8), 200_000, 40_000, (10_000, 100_000), runs=3, imports=7)
 
 
 def compare_hashed_rows(scale: Scale, folder: Path) -> Iterator[Comparison]:
@@ -129,6 +134,50 @@ def compare_emails(scale: Scale, folder: Path) -> Iterator[Comparison]:
     )
 
 
+def compare_events(scale: Scale, folder: Path) -> Iterator[Comparison]:
+    """Web events made ready to be sent, against reading and writing the same rows with the standard library."""
+    file = folder / "events.jsonl"
+    for what, target, side, options in (
+        ("web events of distinct people validated, hashed and batched on one core, by json.loads and json.dumps of the "
+         "same rows", 0.15, "connector", {}),
+        ("the same, twice as in a delivery: everything is checked before anything is sent", None, "twice", {}),
+        ("the same, once, of people who recur ten times", None, "connector", {"recur": True}),
+        ("the same, of distinct people whose phone numbers are written with dots", None, "connector", {"dotted": True}),
+    ):  # fmt: skip
+        write_events(file, scale.events, **options)
+        base, ours = in_turns(
+            scale.runs,
+            lambda: run_side("events", "json", file),
+            lambda side=side: run_side("events", side, file),  # type: ignore[misc]
+        )
+        speeds = [scale.events / median_of(results, "seconds") for results in (ours, base)]
+        details = f"{speeds[0]:,.0f} of {speeds[1]:,.0f} events/s"
+        yield Comparison(what, ratios(base, ours, "seconds"), target, details=details)
+        file.unlink()
+
+
+def compare_event_memory(scale: Scale, folder: Path) -> Iterator[Comparison]:
+    """The delivery of files with few and with many events."""
+    measured: list[list[Measured]] = []
+    for count in scale.memory_events:
+        file = folder / "events.jsonl"
+        write_events(file, count)
+        with event_servers(file) as urls:
+            measured += in_turns(
+                scale.runs,
+                lambda file=file, urls=urls: run_side("event_delivery", *urls, file.name, file.stat().st_size),  # type: ignore[misc]
+            )
+        file.unlink()
+    few, many = measured
+    yield Comparison(
+        "peak memory of the delivery of {:,} events, by that of {:,}".format(*reversed(scale.memory_events)),
+        ratios(many, few, "peak_bytes"),
+        1.1,
+        at_most=True,
+        details=f"{_mib(many)} of {_mib(few)} MiB",
+    )
+
+
 def compare_cold_start(scale: Scale, _: Path) -> Iterator[Comparison]:
     """Importing the function, against importing what it cannot do without."""
     modules = ("lambdas.audiences.handler", "boto3,requests")
@@ -170,6 +219,8 @@ COMPARISONS: dict[str, Callable[[Scale, Path], Iterator[Comparison]]] = {
     "delivery": compare_deliveries,
     "memory": compare_memory,
     "emails": compare_emails,
+    "events": compare_events,
+    "event-memory": compare_event_memory,
     "cold-start": compare_cold_start,
     "calls": compare_calls,
 }

@@ -1,4 +1,4 @@
-"""The two servers that a delivery needs, each in a process of its own: S3's stand-in, and the emulated TikTok."""
+"""The two servers that a delivery needs, each in a process of its own: S3's stand-in, and TikTok's."""
 
 from __future__ import annotations
 
@@ -30,10 +30,18 @@ class Servers:
 
 @contextmanager
 def servers(file: Path) -> Iterator[Servers]:
-    """Both servers, as long as they are needed. S3's has the one file."""
+    """S3's stand-in with the one file, and the emulated TikTok, as long as they are needed."""
     s3, tiktok = _process("bench.sides.object_server", str(file)), _process("local.emulator", "--port", "0")
     with s3 as object_url, tiktok as tiktok_url:
         yield Servers(object_url, tiktok_url)
+
+
+@contextmanager
+def event_servers(file: Path) -> Iterator[tuple[str, str]]:
+    """The addresses of S3's stand-in and of a TikTok that takes all events and keeps none: the emulator keeps them."""
+    s3, tiktok = _process("bench.sides.object_server", str(file)), _process("bench.sides.event_server")
+    with s3 as object_url, tiktok as tiktok_url:
+        yield object_url, tiktok_url
 
 
 @contextmanager

@@ -9,13 +9,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-from botocore.config import Config
-
 from bench.measuring import report
+from bench.stand_ins import GivenCredentials, MemoryLedger, MemoryRegistry, SilentBus, new_s3_client
 from lambdas.audiences.composition import AdvertiserApi
 from lambdas.audiences.large_objects.distribution import Distribution
 from lambdas.audiences.service import Activation, Ledgers, Outcome, Result, Rules
@@ -41,57 +38,6 @@ _LARGEST = 1 << 40
 _LAST_CALLS = ("dmp/custom_audience/create/", "dmp/custom_audience/update/")
 
 
-@dataclass
-class MemoryLedger:
-    """Documents by key; there is nobody else who could hold one."""
-
-    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def read(self, key: str) -> dict[str, Any]:
-        """See the port."""
-        return dict(self.documents.get(key, {}))
-
-    def claim(self, key: str, *, owner: str, seconds: float) -> dict[str, Any]:
-        """See the port."""
-        return self.read(key)
-
-    def save(self, key: str, document: Mapping[str, Any], *, owner: str) -> None:
-        """See the port."""
-        self.documents[key] = dict(document)
-
-    def release(self, key: str, *, owner: str) -> None:
-        """See the port."""
-
-
-@dataclass
-class MemoryRegistry:
-    """Knows which names were written to."""
-
-    known: dict[str, dict[str, None]] = field(default_factory=dict)
-
-    def add(self, advertiser_id: str, name: str) -> None:
-        """See the port."""
-        self.known.setdefault(advertiser_id, {})[name] = None
-
-    def names(self, advertiser_id: str) -> list[str]:
-        """See the port."""
-        return list(self.known.get(advertiser_id, ()))
-
-    def keep_settings(self, audience: str, content: bytes) -> None:
-        """See the port."""
-
-    def kept_settings(self, audience: str) -> bytes | None:
-        """See the port."""
-        return None
-
-
-class SilentBus:
-    """Nobody listens."""
-
-    def publish(self, kind: str, detail: Mapping[str, Any]) -> None:
-        """See the port."""
-
-
 class NoExecutions:
     """One function does it all: that is what is measured."""
 
@@ -102,25 +48,6 @@ class NoExecutions:
     def find(self, name: str) -> ExecutionStatus | None:
         """See the port."""
         raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class GivenCredentials:
-    """Those that it was made with."""
-
-    credentials: Credentials
-
-    def current(self, advertiser: str | None = None) -> Credentials:
-        """See the port."""
-        return self.credentials
-
-    def refresh(self, advertiser: str | None = None) -> Credentials:
-        """See the port."""
-        return self.credentials
-
-    def advertisers(self) -> tuple[Credentials, ...]:
-        """See the port."""
-        return (self.credentials,)
 
 
 class CountingTransport:
@@ -152,14 +79,7 @@ class Connector:
         # The last call carries everything that the emulator does with the members; TikTok does that afterwards.
         self.transport = CountingTransport(HttpTransport(tiktok_url, read_seconds=600))
         self._clock = SystemClock()
-        self._s3 = boto3.client(
-            "s3",
-            endpoint_url=object_url,
-            region_name="us-east-1",
-            aws_access_key_id="key",
-            aws_secret_access_key="secret",  # noqa: S106 - opens nothing
-            config=Config(s3={"addressing_style": "path"}),
-        )
+        self._s3 = new_s3_client(object_url)
         self._registry = MemoryRegistry()
         self._ledgers = Ledgers(MemoryLedger(), MemoryLedger(), MemoryLedger())
         self._credentials = Credentials(token, advertiser_id)

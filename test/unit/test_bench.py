@@ -6,10 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from bench.files import LINE_BYTES, write_emails, write_hashes
+from bench.files import EVENTS_NOW, LINE_BYTES, write_emails, write_events, write_hashes
 from bench.measuring import Comparison, ratios
 from bench.report import write
+from bench.sides import events
 from lambdas.audiences.domain import refusal
+from lambdas.events.file_check import Reading, judged_rows
+from lambdas.events.rows.check import EventRules
+from lambdas.events.rows.event import CheckedEvent
+from lambdas.files.file_types import FileType, Layout
+from lambdas.tiktok.models import EventSource
 from test.support.audience_files import any_reading, read_file
 
 
@@ -41,6 +47,30 @@ def test_every_address_that_is_measured_with_is_valid(tmp_path: Path) -> None:
     write_emails(file, 500)
 
     assert read_file(file.read_bytes(), any_reading("email"))[0].tally.valid == 500
+
+
+@pytest.mark.parametrize("options", [{}, {"dotted": True}, {"recur": True}], ids=["distinct", "dotted", "recur"])
+def test_every_event_that_is_measured_with_is_valid_and_whole(tmp_path: Path, options: dict[str, bool]) -> None:
+    file, other = tmp_path / "events", tmp_path / "other"
+    write_events(file, 600, **options)
+    write_events(other, 600, **options)
+    assert file.read_bytes() == other.read_bytes()
+
+    reading = Reading(FileType(Layout.JSON_LINES), EventRules(EventSource.WEB, 28), EVENTS_NOW, 1 << 30)
+    outcomes = [outcome for _, outcome in judged_rows([file.read_bytes()], reading)]
+
+    checked = [outcome for outcome in outcomes if isinstance(outcome, CheckedEvent)]
+    assert len(checked) == 600
+    assert not any(event.left_out for event in checked)
+    people = {event.payload["user"]["external_id"] for event in checked}
+    assert (len(people) < 600) is options.get("recur", False)
+
+
+def test_both_sides_go_through_all_events(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    write_events(file, 1200)
+
+    assert events.parse_and_write(file) == events.prepare(file) == events.check_and_prepare(file) == 1200
 
 
 @pytest.mark.parametrize(
