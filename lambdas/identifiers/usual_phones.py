@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-# No dot: what ends in ".0" may be a number that a spreadsheet has exported.
-_IS_USUAL = re.compile(r"\+[1-9][0-9 ()-]{5,30}[0-9]").fullmatch
-_PUNCTUATION = dict.fromkeys(map(ord, " ()-"))
+# What ends in ".0" may be a number that a spreadsheet has exported.
+_IS_USUAL = re.compile(r"\+[1-9][0-9 ().-]{5,30}[0-9](?<!\.0)").fullmatch
+_PUNCTUATION = dict.fromkeys(map(ord, " ().-"))
 
 _Match = Callable[[str], re.Match[str] | None]
 _Shape = tuple[frozenset[int], _Match]

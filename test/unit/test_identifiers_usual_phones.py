@@ -72,7 +72,8 @@ def test_what_is_read_the_short_way_is_what_the_library_reads(seed: int) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["+1 (213) 373-4253", "+44 7400 123456", "+49 151 23456789", "+33612345678", " +390612345678 "]
+    "text",
+    ["+1 (213) 373-4253", "+1.213.373.4250", "+44 7400 123456", "+49 151 23456789", "+33612345678", " +390612345678 "],
 )
 def test_usual_numbers_of_people_are_read_the_short_way(text: str) -> None:
     assert read_usual_phone(text) == _long_way(text) is not None
