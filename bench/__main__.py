@@ -37,7 +37,7 @@ def main(quick: bool, runs: int | None, only: tuple[str, ...], output: Path | No
             found += list(COMPARISONS[name](scale, Path(folder)))
     show(found)
     if output is not None:
-        size = f"a file of {scale.file_bytes / 10**6:,.0f} MB, {scale.runs} turns"
+        size = f"a file of {scale.file_bytes / 10**6:,.0f} MB, {scale.events:,} events, {scale.runs} turns"
         write(output, found, scale=size, notes=(_HERE / "notes.md").read_text())
         click.echo(f"written: {output.name}", err=True)
 

@@ -52,11 +52,11 @@ def write_emails(path: Path, rows: int, *, seed: int = 1) -> None:
             file.write(f"{source.choice(_MANNERS)(address)}\n")
 
 
-def write_events(path: Path, count: int, *, recur: bool = False, dotted: bool = False, seed: int = 1) -> None:
+def write_events(path: Path, count: int, *, recur: bool = False, as_uris: bool = False, seed: int = 1) -> None:
     """A file of web events as JSON lines: 15 fields, raw identifiers, no ids, so that one is made of each content.
 
     Each is of another person. When people ``recur``, each causes about ten events, amid those of a thousand others.
-    Phone numbers are ``dotted`` where they usually have blanks and brackets.
+    Phone numbers are written with "+", and as URIs of RFC 3966 if that is asked for: these only the library can read.
     """
     source = random.Random(seed)  # noqa: S311
     with path.open("w") as file:
@@ -66,8 +66,8 @@ def write_events(path: Path, count: int, *, recur: bool = False, dotted: bool = 
                 visits = number // (_VISITS_AT_ONCE * _VISIT_EVENTS)
                 person = visits * _VISITS_AT_ONCE + source.randrange(_VISITS_AT_ONCE)
             event = _event(source, person)
-            if dotted:
-                event["phone"] = ".".join(re.findall(r"\+?\d+", str(event["phone"])))
+            if as_uris:
+                event["phone"] = f"tel:{'-'.join(re.findall(r'[+]?[0-9]+', str(event['phone'])))}"
             file.write(f"{json.dumps(event)}\n")
 
 

@@ -49,7 +49,7 @@ def test_every_address_that_is_measured_with_is_valid(tmp_path: Path) -> None:
     assert read_file(file.read_bytes(), any_reading("email"))[0].tally.valid == 500
 
 
-@pytest.mark.parametrize("options", [{}, {"dotted": True}, {"recur": True}], ids=["distinct", "dotted", "recur"])
+@pytest.mark.parametrize("options", [{}, {"as_uris": True}, {"recur": True}], ids=["distinct", "uris", "recur"])
 def test_every_event_that_is_measured_with_is_valid_and_whole(tmp_path: Path, options: dict[str, bool]) -> None:
     file, other = tmp_path / "events", tmp_path / "other"
     write_events(file, 600, **options)
