@@ -75,8 +75,11 @@ class Sender:
                 return list(filter(None, [future.result() for future in [pool.submit(call.track, p) for p in parcels]]))
 
             def take_apart(refused: Sequence[Sequence[Parcel]]) -> None:
-                while refused and call.sent.error is None:
-                    refused = track([half for request in refused for half in _halves(request)])
+                # The first halves first, down to single events: so that something is settled when the time is up.
+                pieces = [half for request in reversed(refused) for half in _halves(request)]
+                while pieces and call.sent.error is None:
+                    some = [pieces.pop() for _ in range(min(self._thread_count, len(pieces)))]
+                    pieces += [half for piece in reversed(track(some)) for half in _halves(piece)]
 
             refused = track(requests)
             if refused and not (has_accepted or call.sent.accepted):
@@ -141,9 +144,10 @@ def _sample(requests: Sequence[Sequence[Parcel]]) -> dict[int, Parcel]:
     return {parcel.number: parcel for parcel in sorted(chosen)}
 
 
-def _halves(parcels: Sequence[Parcel]) -> tuple[Sequence[Parcel], Sequence[Parcel]]:
+def _halves(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
+    """The second half and the first, which is taken from a stack before it; what is one event stays one."""
     middle = len(parcels) // 2
-    return parcels[:middle], parcels[middle:]
+    yield from filter(None, (parcels[middle:], parcels[:middle]))
 
 
 def _said(error: TikTokRejected, parcel: Parcel) -> str:

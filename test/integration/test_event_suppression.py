@@ -1,29 +1,18 @@
 """Who is on the suppression list is not told of to TikTok, by whichever identifier the list knows them."""
 
 import hashlib
-import io
 from typing import Any
 
 import pytest
 
-from lambdas.aws.suppression_store import S3SuppressionStore
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.objects import ObjectVersion
 from test.support.crashes import Tripwire
 from test.support.event_receipts import account
 from test.support.events import SOURCE_IDS, EventsPipeline, LiveEvents, any_fields, json_lines
-from test.support.stage import BUCKET, Stage
+from test.support.suppressions import suppress
 
 EMAIL, PHONE, DEVICE = "jo@example.com", "+442071838750", "5f3a2b18-9c4d-4e7f-b8e2-17d3a1e69b25"
-
-
-def suppress(stage: Stage, space: IdentifierSpace, *texts: str) -> None:
-    """Put the hashes of texts on the list, as a file below ``suppression/`` would."""
-    hasher = hashlib.md5 if space is IdentifierSpace.DEVICE_MD5 else hashlib.sha256
-    digests = b"".join(hasher(text.encode()).digest() for text in texts)
-    version = ObjectVersion(BUCKET, f"suppression/{space}/{texts[0]}", "1", 1, "2026-11-21T12:00:00Z")
-    store = S3SuppressionStore(stage.s3, bucket=BUCKET, now=stage.clock.now)
-    store.add(version, space, io.BytesIO(digests), len(texts))
 
 
 def upload(events: EventsPipeline, source: str, *rows: dict[str, Any]) -> ObjectVersion:
