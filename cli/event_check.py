@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import click
@@ -13,7 +13,7 @@ from lambdas.contracts import EVENTS_PREFIX
 from lambdas.events.delivery import Progress, events_summary
 from lambdas.events.domain import LARGEST_FILE, parse_key, parse_object, refusal
 from lambdas.events.file_check import FileCheck, Reading, check_rows
-from lambdas.events.rows.check import EventRules
+from lambdas.events.preparation import Deployment
 from lambdas.events.source_settings import SourceSettings, parse_settings
 from lambdas.objects import ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
@@ -40,25 +40,24 @@ class EventCheck:
     def run(self, stream: IO[bytes], file_name: str, rejected: IO[bytes] | None) -> dict[str, Any]:
         """What ``--json`` prints, but for the file's path. The events are those of the receipt, also of a refusal.
 
-        ``rejected`` is given what would be written back: every event that is not valid, as it came.
+        A ``stream`` of JSON may have to be read twice. ``rejected`` is given what would be written back: every event
+        that is not valid, as it came.
         """
         key = f"{EVENTS_PREFIX}{self.source}/{_ANY_ID}/{file_name}"
         chunks = Chunks(stream)
         check, refused = FileCheck(), None
         try:
             settings = self._parse_settings()
-            found = FileCheck()
-            for line in check_rows(chunks, self._reading(key, settings), found):
-                if rejected is not None:
-                    rejected.write(line)
-            check = found
+            rules = Deployment({self.source: self.max_age_days}, self.default_country).rules(self.source, settings)
+            reading = Reading(parse_key(key).file_type, rules, self.now, LARGEST_FILE)
+            check = _read(chunks, reading, rejected)
+            if check.has_gaps_in_consent and not rules.needs_consent:
+                stream.seek(0)
+                reading = replace(reading, rules=replace(rules, needs_consent=True))
+                check = _read(Chunks(stream), reading, rejected)
             refused = refusal(check, settings.on_invalid_row)
         except InvalidInput as error:
             refused = error
-            if rejected is not None:
-                # As from a file that cannot be read to its end nothing is written back.
-                rejected.seek(0)
-                rejected.truncate()
         # What is refused before it is read comes first.
         refused = _refusal_of_object(key, chunks.size) or refused
         return {
@@ -75,15 +74,25 @@ class EventCheck:
             return SourceSettings()
         return parse_settings(self.source)(self.settings, self.settings_name)
 
-    def _reading(self, key: str, settings: SourceSettings) -> Reading:
-        rules = EventRules(
-            source=self.source,
-            max_age_days=self.max_age_days,
-            default_country=settings.default_country or self.default_country,
-            columns=settings.columns,
-            events=settings.events,
-        )
-        return Reading(parse_key(key).file_type, rules, self.now, LARGEST_FILE)
+
+def _read(chunks: Chunks, reading: Reading, rejected: IO[bytes] | None) -> FileCheck:
+    """Raises InvalidInput; then nothing is written back, as from any file that cannot be read to its end."""
+    check = FileCheck()
+    _empty(rejected)
+    try:
+        for line in check_rows(chunks, reading, check):
+            if rejected is not None:
+                rejected.write(line)
+    except InvalidInput:
+        _empty(rejected)
+        raise
+    return check
+
+
+def _empty(rejected: IO[bytes] | None) -> None:
+    if rejected is not None:
+        rejected.seek(0)
+        rejected.truncate()
 
 
 def _refusal_of_object(key: str, size: int) -> InvalidInput | None:

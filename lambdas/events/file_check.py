@@ -46,6 +46,11 @@ class FileCheck:
     has_consent: bool = False
     lacks_consent: bool = False
 
+    @property
+    def has_gaps_in_consent(self) -> bool:
+        """Whether some rows tell of consent and others do not."""
+        return self.has_consent and self.lacks_consent
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """The inverse of ``dataclasses.asdict``, also after a way through JSON."""

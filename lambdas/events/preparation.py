@@ -33,6 +33,17 @@ class Deployment:
     partner_name: str | None = None
     may_create_sources: bool = False
 
+    def rules(self, source: EventSource, settings: SourceSettings) -> EventRules:
+        """How events are checked."""
+        return EventRules(
+            source=source,
+            max_age_days=self.max_age_days[source],
+            default_country=settings.default_country or self.default_country,
+            columns=settings.columns,
+            events=settings.events,
+            needs_consent=any(is_consent(column) for column in settings.columns.values()),
+        )
+
 
 class Preparation:
     """Works in one invocation. ``api_for`` makes the calls for given credentials."""
@@ -74,14 +85,7 @@ class Preparation:
 
     def rules(self, destination: Destination, settings: SourceSettings) -> EventRules:
         """How events are checked."""
-        return EventRules(
-            source=destination.source,
-            max_age_days=self._deployment.max_age_days[destination.source],
-            default_country=settings.default_country or self._deployment.default_country,
-            columns=settings.columns,
-            events=settings.events,
-            needs_consent=any(is_consent(column) for column in settings.columns.values()),
-        )
+        return self._deployment.rules(destination.source, settings)
 
     def find_source(
         self, destination: Destination, credentials: Credentials, *, owner: str, seconds_left: Callable[[], float]

@@ -184,7 +184,7 @@ class EventDelivery:
             check = self._checked(attempt)
             rules = attempt.delivery.rules
             assert rules is not None
-            if check.has_consent and check.lacks_consent and not rules.needs_consent:
+            if check.has_gaps_in_consent and not rules.needs_consent:
                 # Whoever asks for consent has asked all: a row that says nothing of it is no row of a file without.
                 attempt.record(rules=replace(rules, needs_consent=True))
                 check = self._checked(attempt)

@@ -11,15 +11,17 @@ from test.support.events import SOURCE_IDS, EventsPipeline, any_fields, json_lin
 
 ARRIVAL = "2027-01-15T08:00:00Z"  # of the tests' clock
 RULES = {"default_country": "AT", "mapping": {"events": {"gone": "Purchase"}}}
+GRANTED = {"consent": "granted"}
 DIRTY = {
+    "gaps in consent": json_lines(any_fields("offline", 1), any_fields("offline", 2, **GRANTED), "{"),
     "some bad": json_lines(
-        any_fields("offline", 1),
-        any_fields("offline", 2, currency="euros"),
+        any_fields("offline", 1, **GRANTED),
+        any_fields("offline", 2, **GRANTED, currency="euros"),
         "{",
         any_fields("offline", 3, consent="denied"),
-        any_fields("offline", 4, phone="none of these"),
-        any_fields("offline", 5, event="gone", phone="01 5137 0000", email=None),
-        any_fields("offline", 6, event_time=1_799_990_000_000, shelf="left"),
+        any_fields("offline", 4, **GRANTED, phone="none of these"),
+        any_fields("offline", 5, **GRANTED, event="gone", phone="01 5137 0000", email=None),
+        any_fields("offline", 6, **GRANTED, event_time=1_799_990_000_000, shelf="left"),
     ),
     "all bad": json_lines("{", any_fields("offline", 1, event="Unheard")),
     "nothing": b"\n",

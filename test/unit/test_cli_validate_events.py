@@ -55,10 +55,10 @@ def test_a_good_file_of_each_source_would_be_sent(source: EventSource, tmp_path:
 
 def test_the_json_of_a_checked_file_has_exactly_this_shape(tmp_path: Path) -> None:
     rows = (
-        web_row(event_time=int(NOW) * 1000, shelf="left"),
-        web_row(currency="euros"),
+        web_row(consent="granted", event_time=int(NOW) * 1000, shelf="left"),
+        web_row(consent="granted", currency="euros"),
         web_row(consent="denied"),
-        web_row(phone="none of these"),
+        web_row(consent="granted", phone="none of these"),
     )
     path = file_with(tmp_path, lines(*rows))
 
@@ -87,8 +87,10 @@ def test_the_json_of_a_checked_file_has_exactly_this_shape(tmp_path: Path) -> No
 
 
 def test_people_see_counts_reasons_with_lines_and_ignored_columns(tmp_path: Path) -> None:
-    bad = [web_row(value="12,50")] * 12
-    path = file_with(tmp_path, lines(web_row(shelf=1), web_row(phone="none of these"), web_row(consent="denied"), *bad))
+    granted = web_row(consent="granted")
+    bad = [granted | {"value": "12,50"}] * 12
+    good = [granted | {"shelf": 1}, granted | {"phone": "none of these"}]
+    path = file_with(tmp_path, lines(*good, web_row(consent="denied"), *bad))
 
     result = run(path, "--source", "web", "--now", ARRIVAL)
 
@@ -191,6 +193,21 @@ def test_the_present_is_now_unless_told_otherwise(tmp_path: Path) -> None:
     result = run(path, "--source", "web", "--json")
 
     assert json.loads(result.stdout)["events"]["invalid_by_reason"].keys() == {"too_old"}
+
+
+def test_a_file_that_tells_of_consent_has_to_tell_it_of_everybody(tmp_path: Path) -> None:
+    rejected = tmp_path / "rejected.jsonl"
+    path = file_with(tmp_path, lines(web_row(), web_row(consent="granted"), web_row(currency="euros"), "{"))
+
+    document = checked(path, "--rejected", str(rejected))
+
+    assert document["events"]["sent"] == 1
+    found = [json.loads(line) for line in rejected.read_bytes().splitlines()]
+    assert [(line["line"], line["reason"]) for line in found] == [
+        (1, "bad_consent"),
+        (3, "bad_consent"),
+        (4, "not_json"),
+    ]
 
 
 def test_rejected_events_are_written_as_they_would_be_written_back(tmp_path: Path) -> None:
