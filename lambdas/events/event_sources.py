@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lambdas.attempts import SETTLE_SECONDS, held
 from lambdas.events.domain import Destination
-from lambdas.tiktok.errors import ConnectorError, CreateUnsettled, InvalidInput, TikTokUnavailable
+from lambdas.tiktok.errors import ConnectorError, CreateUnsettled, InvalidInput, NotReady, TikTokUnavailable
 from lambdas.tiktok.models import LONGEST_PIXEL_NAME, MOST_OFFLINE_SETS, EventSource, NamedEventSource
 
 if TYPE_CHECKING:
@@ -60,20 +60,40 @@ class EventSources:
         known = self._ledger.read(key)
         if self._is_fresh(known):
             return str(known["id"])
-        with held(self._ledger, key, owner=owner, seconds=seconds_left()) as known:
-            if self._is_fresh(known):
+        try:
+            with held(self._ledger, key, owner=owner, seconds=seconds_left()) as known:
+                return self._find_anew(destination, known, key, owner, seconds_left)
+        except NotReady:
+            if "id" in known:
+                # Somebody else is looking it up again; an hour old is good enough until then.
                 return str(known["id"])
+            # Soon, for a look-up takes seconds; spread, so that many that wait do not come back together.
+            raise NotReady(
+                "Another function is looking this event source up.",
+                wait_seconds=random.uniform(2, 20),  # noqa: S311 - spreads retries
+            ) from None
 
-            def remember(**document: Any) -> None:
-                self._ledger.save(key, document, owner=owner)
+    def _find_anew(
+        self,
+        destination: Destination,
+        known: dict[str, Any],
+        key: str,
+        owner: str,
+        seconds_left: Callable[[], float],
+    ) -> str:
+        if self._is_fresh(known):
+            return str(known["id"])
 
-            found = self._look_up(destination)
-            if found is None:
-                if known.get("unsettled_until", 0) > self._clock.now():
-                    raise self._unsettled(known)
-                found = self._create(destination, remember, seconds_left())
-            remember(id=found, found_at=self._clock.now())
-            return found
+        def remember(**document: Any) -> None:
+            self._ledger.save(key, document, owner=owner)
+
+        found = self._look_up(destination)
+        if found is None:
+            if known.get("unsettled_until", 0) > self._clock.now():
+                raise self._unsettled(known)
+            found = self._create(destination, remember, seconds_left())
+        remember(id=found, found_at=self._clock.now())
+        return found
 
     def _is_fresh(self, known: dict[str, Any]) -> bool:
         return "id" in known and self._clock.now() - known["found_at"] < _REMEMBERED_SECONDS

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -145,10 +146,19 @@ def test_a_create_that_is_not_answered_and_shows_up_late_is_not_repeated(
     assert account(events.receipt(version)) == {"read": 1, "sent": 1}
 
 
+def hold(events: EventsPipeline, **known: Any) -> None:
+    """As if another function were looking a pixel up."""
+    item = {
+        "pk": {"S": f"source#{events.emulator.advertiser_id}/web/{NAMES['web']}"},
+        "held_by": {"S": "another"},
+        "held_until": {"N": str(events.clock.now() + 100)},
+    }
+    document = {"document": {"S": json.dumps(known)}} if known else {}
+    events.dynamodb.put_item(TableName="ledger", Item={**item, **document})
+
+
 def test_while_one_function_looks_a_name_up_another_waits(events: EventsPipeline) -> None:
-    key = f"source#{events.emulator.advertiser_id}/web/{NAMES['web']}"
-    held = {"pk": {"S": key}, "held_by": {"S": "another"}, "held_until": {"N": str(events.clock.now() + 100)}}
-    events.dynamodb.put_item(TableName="ledger", Item=held)
+    hold(events)
     version = upload(events, "web", NAMES["web"])
 
     events.run()
@@ -157,6 +167,15 @@ def test_while_one_function_looks_a_name_up_another_waits(events: EventsPipeline
     assert account(receipt) == {"read": 1, "sent": 1}
     assert receipt is not None
     assert receipt["attempts"] == 1
+
+
+def test_while_one_function_looks_a_name_up_again_another_goes_by_what_is_known(events: EventsPipeline) -> None:
+    hold(events, id=SOURCE_IDS["web"], found_at=events.clock.now() - 4_000)
+    version = upload(events, "web", NAMES["web"])
+
+    events.deliver_next()
+
+    assert account(events.receipt(version)) == {"read": 1, "sent": 1}
 
 
 def test_another_advertiser_of_the_secret_can_be_named(events: EventsPipeline, tiktok: EmulatorServer) -> None:
