@@ -39,10 +39,10 @@ class PowertoolsObserver:
         # Powertools reads, changes and stores a metric's values without one.
         self._counting = threading.Lock()
 
-    def count(self, metric: Metric) -> None:
-        """Add one to a metric."""
+    def count(self, metric: Metric, value: int = 1) -> None:
+        """Add to a metric."""
         with self._counting:
-            metrics.add_metric(name=metric, unit=MetricUnit.Count, value=1)
+            metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
 
     def warn(self, text: str, **fields: object) -> None:
         """Write to the log."""

@@ -205,7 +205,7 @@ class EventsPipeline(Construct):
             things="messages",
             handler=LIVE_EVENTS_HANDLER,
             timeout=Duration.minutes(5),
-            memory_size_mib=512,
+            memory_size_mib=1024,
             # As many as TikTok takes in one request, or what comes within a few seconds.
             batch_size=1000,
             batching_window=Duration.seconds(5),

@@ -55,13 +55,14 @@ def deliver(object_url: str, tiktok_url: str, file: str, size: int) -> int:
     s3, clock = new_s3_client(object_url), _ClockOfTheFile()
     objects = S3ObjectStore(s3, bucket=_BUCKET)
     preparation = Preparation(
-        Deployment(max_age_days={EventSource.WEB: 28}),
+        Deployment(max_age_days={EventSource.WEB: 28}, thread_count=_THREADS),
         objects=objects,
         kept_settings=MemoryRegistry(),
         suppressions=S3SuppressionStore(s3, bucket=_BUCKET, now=clock.now),
         credentials=GivenCredentials(Credentials("token", "1")),
         sources=MemoryLedger(),
         api_for=_Clients(HttpTransport(tiktok_url)).api_for,
+        count=lambda *_: None,
         clock=clock,
     )
     delivery = EventDelivery(
@@ -70,7 +71,6 @@ def deliver(object_url: str, tiktok_url: str, file: str, size: int) -> int:
         bus=SilentBus(),
         preparation=preparation,
         clock=clock,
-        thread_count=_THREADS,
     )
     key = f"events/web/{_SOURCE_ID}/{file}"
     version = ObjectVersion(_BUCKET, key, "1", size, "2026-11-21T12:00:00Z", "1")

@@ -22,7 +22,6 @@ class DynamoRegistry:
         self._client = client
         self._table = table
         self._registered: set[tuple[str, str]] = set()
-        self._kept: dict[str, bytes] = {}
 
     def add(self, advertiser_id: str, name: str) -> None:
         """Register a name. Raises RetryableError or FatalError."""
@@ -48,8 +47,6 @@ class DynamoRegistry:
 
     def keep_settings(self, name: str, content: bytes) -> None:
         """Remember settings as they were last read. Raises RetryableError or FatalError."""
-        if self._kept.get(name) == content:
-            return
         with aws_failures("remembering settings"):
             self._client.update_item(
                 TableName=self._table,
@@ -57,7 +54,6 @@ class DynamoRegistry:
                 UpdateExpression="SET content = :content",
                 ExpressionAttributeValues={":content": {"B": content}},
             )
-        self._kept[name] = content
 
     def kept_settings(self, name: str) -> bytes | None:
         """The settings that were last read, or None. Raises RetryableError or FatalError."""

@@ -35,6 +35,7 @@ def new_preparation(around: Surroundings, settings: EventSettings) -> Preparatio
             limited_data_use=settings.limited_data_use,
             partner_name=settings.partner_name,
             may_create_sources=settings.create_missing_event_sources,
+            thread_count=settings.thread_count,
         ),
         objects=around.objects,
         kept_settings=around.registry,
@@ -42,5 +43,6 @@ def new_preparation(around: Surroundings, settings: EventSettings) -> Preparatio
         credentials=around.credentials,
         sources=around.ledger("source#", is_kept=True),
         api_for=api_for,
+        count=around.observer.count,
         clock=around.clock,
     )

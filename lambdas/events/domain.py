@@ -95,7 +95,14 @@ def parse_key(key: str) -> Target:
     segments = key.split("/")
     if len(segments) < 4 or f"{segments[0]}/" != EVENTS_PREFIX or not all(segments):
         raise InvalidInput(f"The key does not fit {_GRAMMAR}.", reason="bad_key")
-    return Target(parse_destination(segments[1], segments[2]), parse_file_type(segments[-1]))
+    destination = parse_destination(segments[1], segments[2])
+    if segments[-1].lower().endswith(".json"):
+        raise InvalidInput(
+            f"Settings lie in {destination.settings_key}, under no other name and in no further folder; events as JSON "
+            "lines end in .jsonl or .ndjson.",
+            reason="bad_key",
+        )
+    return Target(destination, parse_file_type(segments[-1]))
 
 
 def parse_object(version: ObjectVersion) -> Target:

@@ -119,16 +119,16 @@ class EventSources:
         return None
 
     def _expect_may_create(self, destination: Destination, listed: Sequence[NamedEventSource]) -> None:
+        if _LOOKS_LIKE_ID(destination.name):
+            raise InvalidInput(
+                f"TikTok has no event source of {destination.source} that is called so. The name looks like an id, and "
+                "none is created under such a name. Is the id right and whole? A pixel goes by its code, not its id.",
+                reason="event_source_missing",
+            )
         if not self._may_create:
             raise InvalidInput(
                 f"TikTok has no event source of {destination.source} that is called so. Is the name right? Create it "
                 "at TikTok, or set create_missing_event_sources to true in cdk.context.json and deploy, then replay.",
-                reason="event_source_missing",
-            )
-        if _LOOKS_LIKE_ID(destination.name):
-            raise InvalidInput(
-                f"TikTok has no event source of {destination.source} that is called so. The name looks like an id, and "
-                "none is created under such a name. Is the id right, in upper case and whole?",
                 reason="event_source_missing",
             )
         if destination.source is EventSource.WEB and len(destination.name) > LONGEST_PIXEL_NAME:

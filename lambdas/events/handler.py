@@ -16,6 +16,7 @@ from lambdas.aws.records import Record, process_each
 from lambdas.composition import Surroundings
 from lambdas.contracts import Metric
 from lambdas.events.composition import new_preparation
+from lambdas.events.delivery import events_summary
 from lambdas.events.service import EventDelivery, Outcome, Result
 from lambdas.object_messages import Call, ObjectMessages
 from lambdas.objects import ObjectVersion
@@ -84,7 +85,6 @@ def compose(
             bus=around.bus,
             preparation=new_preparation(around, settings),
             clock=around.clock,
-            thread_count=settings.thread_count,
         )
 
     return Application(ObjectMessages(around.consumer(settings), settings.bucket), new_delivery)
@@ -96,22 +96,15 @@ def _tell(outcome: Outcome) -> None:
     if outcome.result is not Result.DELIVERED or delivery is None or delivery.check is None:
         logger.info(outcome.result)
         return
-    check, progress = delivery.check, delivery.progress
-    counts = {
-        Metric.EVENTS_SENT: progress.accepted,
-        Metric.EVENTS_INVALID: check.tally.invalid_rows,
-        Metric.EVENTS_DENIED: check.denied,
-        Metric.EVENTS_SUPPRESSED: progress.suppressed,
-        Metric.EVENTS_REFUSED: progress.refused_count,
-        Metric.EVENTS_IN_MILLISECONDS: check.in_milliseconds,
-    }
-    for metric, count in counts.items():
-        metrics.add_metric(name=metric, unit=MetricUnit.Count, value=count)
+    summary = events_summary(delivery.check, delivery.progress)
     logger.info(
         outcome.result,
         extra={
             "event_source_id": delivery.source_id,
             "attempts": delivery.attempts,
-            **{str(metric): count for metric, count in counts.items()},
+            "read": summary["read"],
+            "sent": summary["sent"],
+            "invalid": summary["invalid"],
+            "refused": summary["refused_by_tiktok"]["count"],
         },
     )

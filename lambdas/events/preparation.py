@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from lambdas.contracts import Metric
 from lambdas.events.batches import Packing
 from lambdas.events.domain import Destination
 from lambdas.events.event_sources import EventSources
 from lambdas.events.rows.check import EventRules
 from lambdas.events.rows.fields import is_consent
-from lambdas.events.sender import Address
+from lambdas.events.sender import Address, Sender
 from lambdas.events.source_settings import WITH_LIMITED_DATA_USE, SourceSettings, parse_settings
 from lambdas.files.documents import load
 from lambdas.identifiers.models import IdentifierSpace
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from lambdas.ports import Clock, CredentialSource, KeptSettings, Ledger, ObjectStore, SuppressionList
 
 
+# Of people. Devices are known of apps alone; each filter takes memory.
+_ASKED = frozenset({IdentifierSpace.EMAIL_SHA256, IdentifierSpace.PHONE_SHA256})
+
+
 @dataclass(frozen=True)
 class Deployment:
     """What the deployment decides, where an event source's settings say nothing else."""
@@ -32,6 +37,7 @@ class Deployment:
     limited_data_use: bool = False
     partner_name: str | None = None
     may_create_sources: bool = False
+    thread_count: int = 5
 
     def rules(self, source: EventSource, settings: SourceSettings) -> EventRules:
         """How events are checked."""
@@ -46,7 +52,7 @@ class Deployment:
 
 
 class Preparation:
-    """Works in one invocation. ``api_for`` makes the calls for given credentials."""
+    """Works in one invocation. ``api_for`` makes the calls for given credentials; ``count`` adds to a metric."""
 
     def __init__(
         self,
@@ -58,6 +64,7 @@ class Preparation:
         credentials: CredentialSource,
         sources: Ledger,
         api_for: Callable[[Credentials], Advertiser],
+        count: Callable[[Metric, int], None],
         clock: Clock,
     ) -> None:
         self._deployment = deployment
@@ -68,6 +75,8 @@ class Preparation:
         self._clock = clock
         self.credentials = credentials
         self.api_for = api_for
+        self.count = count
+        self.thread_count = deployment.thread_count
 
     def settings(self, destination: Destination) -> SourceSettings:
         """What ``source.json`` says, or last said. Raises InvalidInput, ConnectorError."""
@@ -100,6 +109,15 @@ class Preparation:
         )
         return sources.find(destination, owner=owner, seconds_left=seconds_left)
 
+    def new_sender(self, credentials: Credentials, seconds_left: Callable[[], float]) -> Sender:
+        """Sends with given credentials."""
+        return Sender(
+            self.api_for(credentials).events,
+            thread_count=self._deployment.thread_count,
+            seconds_left=seconds_left,
+            count=self.count,
+        )
+
     def address(self, destination: Destination, source_id: str, settings: SourceSettings) -> Address:
         """Where requests go."""
         return Address(destination.source, source_id, settings.test_event_code, self._deployment.partner_name)
@@ -107,8 +125,9 @@ class Preparation:
     def packing(self, destination: Destination, source_id: str, settings: SourceSettings) -> Packing:
         """How events become requests, without those who are suppressed now. Raises ConnectorError."""
         manifest = self._suppressions.current()
+        asked = _ASKED if destination.source is not EventSource.APP else frozenset(IdentifierSpace)
         loaded: dict[IdentifierSpace, Suppressed | None] = {
-            space: self._suppressions.load_filter(manifest, space) for space in manifest.filters
+            space: self._suppressions.load_filter(manifest, space) for space in manifest.filters if space in asked
         }
         suppressed = {space: each for space, each in loaded.items() if each is not None}
         return Packing(destination.source, source_id, suppressed, self._limited_data_use(destination, settings))

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from lambdas.attempts import STEP_SECONDS
+from lambdas.contracts import Metric
 from lambdas.events.batches import Parcel
 from lambdas.tiktok.errors import ConnectorError, NotReady, TikTokRejected
 from lambdas.tiktok.models import EventSource
@@ -18,6 +19,8 @@ from lambdas.tiktok.models import EventSource
 if TYPE_CHECKING:
     from lambdas.events.ports import EventApi
 
+# Codes that one event can cause (API reference section 1.5), so that it is looked for. The others concern the request.
+_OF_AN_EVENT = frozenset({20001, 40000, 40002, 40011, 40050, 40061, 40062})
 # Were one event in ten good, all of so many would be bad in one of 38,000 cases.
 _TRIED_ALONE = 100
 _LONGEST_TEXT = 160  # characters of what TikTok says of an event
@@ -53,48 +56,68 @@ class Sent:
 
 
 class Sender:
-    """Sends for one token in one invocation, at most ``thread_count`` requests at a time."""
+    """Sends for one token in one invocation, at most ``thread_count`` requests at a time. To be closed."""
 
-    def __init__(self, api: EventApi, *, thread_count: int, seconds_left: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        api: EventApi,
+        *,
+        thread_count: int,
+        seconds_left: Callable[[], float],
+        count: Callable[[Metric, int], None],
+    ) -> None:
         self._api = api
         self._thread_count = thread_count
         self._seconds_left = seconds_left
+        self._count = count
+        # One for all requests, because each of its threads has a connection of its own.
+        self._pool = ThreadPoolExecutor(max_workers=thread_count)
 
-    def send(self, address: Address, requests: Sequence[Sequence[Parcel]], *, has_accepted: bool = False) -> Sent:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def send(self, address: Address, requests: Sequence[Sequence[Parcel]]) -> Sent:
         """Send requests. A refused event is refused alone: the others of its request are sent.
 
-        ``has_accepted`` says that TikTok has taken events before. While it has not, some events of the requests that it
-        refuses are tried alone: if it refuses all of these, it is no matter of single events, and TikTokRejected is the
-        ``error`` that the others are left with. Other errors are TikTok's, or NotReady when the time is up.
+        When every request is refused, some of their events are tried alone, and if TikTok refuses all of these, it is
+        no matter of single events: TikTokRejected is the ``error``, and nothing is settled. Other errors are TikTok's,
+        or NotReady when the time is up.
         """
         call = _Call(self._api, address, self._seconds_left)
-        with ThreadPoolExecutor(max_workers=self._thread_count) as pool:
-
-            def track(parcels: Sequence[Sequence[Parcel]]) -> list[Sequence[Parcel]]:
-                """Send them, each in a request; returns those that are refused."""
-                return list(filter(None, [future.result() for future in [pool.submit(call.track, p) for p in parcels]]))
-
-            def take_apart(refused: Sequence[Sequence[Parcel]]) -> None:
-                # The first halves first, down to single events: so that something is settled when the time is up.
-                pieces = [half for request in reversed(refused) for half in _halves(request)]
-                while pieces and call.sent.error is None:
-                    some = [pieces.pop() for _ in range(min(self._thread_count, len(pieces)))]
-                    pieces += [half for piece in reversed(track(some)) for half in _halves(piece)]
-
-            refused = track(requests)
-            if refused and not (has_accepted or call.sent.accepted):
-                some = _sample(refused)
-                track([[parcel] for parcel in some.values()])
-                refused = [[each for each in request if each.number not in some] for request in refused]
-                refused = list(filter(None, refused))
-                if refused and not call.sent.accepted and call.sent.error is None:
-                    answer = next(iter(call.sent.refused.values()))
-                    call.sent.error = TikTokRejected(
-                        f"TikTok refuses {len(some)} events that were tried alone, and every request with others. Its "
-                        f"answer: {answer}"
-                    )
-            take_apart(refused)
+        refused = self._track(call, requests)
+        if len(refused) == len(requests):
+            refused = self._try_some(call, refused)
+        # The first halves first, down to single events: so that something is settled when the time is up.
+        pieces = [half for request in reversed(refused) for half in _halves(request)]
+        while pieces and call.sent.error is None:
+            some = [pieces.pop() for _ in range(min(self._thread_count, len(pieces)))]
+            pieces += [half for piece in reversed(self._track(call, some)) for half in _halves(piece)]
+        if call.met_unlisted_code:
+            self._count(Metric.UNLISTED_CODES, 1)
         return call.sent
+
+    def _track(self, call: _Call, parcels: Sequence[Sequence[Parcel]]) -> list[Sequence[Parcel]]:
+        """Send them, each in a request; returns those that are refused."""
+        futures = [self._pool.submit(call.track, each) for each in parcels]
+        return list(filter(None, [future.result() for future in futures]))
+
+    def _try_some(self, call: _Call, refused: Sequence[Sequence[Parcel]]) -> list[Sequence[Parcel]]:
+        """Try some of all refused events alone; returns the others, in their requests."""
+        some = _sample(refused)
+        self._track(call, [[parcel] for parcel in some.values()])
+        rests = ([each for each in request if each.number not in some] for request in refused)
+        others: list[Sequence[Parcel]] = list(filter(None, rests))
+        if others and not call.sent.accepted and call.sent.error is None:
+            answer = next(iter(call.sent.refused.values()))
+            call.sent.refused.clear()
+            call.sent.error = TikTokRejected(
+                f"TikTok refuses {len(some)} events that were tried alone, and every request with others. Its answer: "
+                f"{answer}"
+            )
+        return others
 
 
 class _Call:
@@ -106,6 +129,7 @@ class _Call:
         self._seconds_left = seconds_left
         self._counting = Lock()
         self.sent = Sent()
+        self.met_unlisted_code = False
 
     def track(self, parcels: Sequence[Parcel]) -> Sequence[Parcel]:
         """Send events in one request; returns those that are to be sent in smaller ones, all of them or none."""
@@ -121,19 +145,25 @@ class _Call:
                 test_event_code=self._address.test_event_code,
                 partner_name=self._address.partner_name,
             )
-        except TikTokRejected as error:
-            if len(parcels) > 1:
-                return parcels
-            [parcel] = parcels
-            with self._counting:
-                self.sent.refused[parcel.number] = _said(error, parcel)
         except ConnectorError as error:
-            with self._counting:
-                self.sent.error = self.sent.error or error
+            return self._heed(error, parcels)
         else:
             with self._counting:
                 self.sent.accepted.update(parcel.number for parcel in parcels)
                 self.sent.request_id = request_id
+        return ()
+
+    def _heed(self, error: ConnectorError, parcels: Sequence[Parcel]) -> Sequence[Parcel]:
+        is_of_an_event = isinstance(error, TikTokRejected) and (error.code in _OF_AN_EVENT or not error.listed)
+        with self._counting:
+            if not is_of_an_event:
+                self.sent.error = self.sent.error or error
+                return ()
+            self.met_unlisted_code = self.met_unlisted_code or not error.listed
+            if len(parcels) > 1:
+                return parcels
+            [parcel] = parcels
+            self.sent.refused[parcel.number] = _said(error, parcel)
         return ()
 
 
@@ -150,7 +180,7 @@ def _halves(parcels: Sequence[Parcel]) -> Iterator[Sequence[Parcel]]:
     yield from filter(None, (parcels[middle:], parcels[:middle]))
 
 
-def _said(error: TikTokRejected, parcel: Parcel) -> str:
+def _said(error: ConnectorError, parcel: Parcel) -> str:
     """TikTok's answer to one event, without whatever of the event it quotes."""
     said = error.said
     event = json.loads(parcel.body)

@@ -15,6 +15,7 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from lambdas.attempts import STEP_SECONDS, expect_time_for, held
+from lambdas.contracts import Metric
 from lambdas.credentials import with_credentials
 from lambdas.events.batches import Group
 from lambdas.events.delivery import (
@@ -33,7 +34,15 @@ from lambdas.events.rows.event import CheckedEvent
 from lambdas.events.sender import Address, Sender
 from lambdas.objects import ObjectVersion
 from lambdas.receipts import timestamp
-from lambdas.tiktok.errors import ConnectorError, InvalidInput, NotReady, RejectedError, RetryableError, TikTokRejected
+from lambdas.tiktok.errors import (
+    ConnectorError,
+    FatalError,
+    InvalidInput,
+    NotReady,
+    RejectedError,
+    RetryableError,
+    TikTokRejected,
+)
 from lambdas.tiktok.models import Credentials
 
 if TYPE_CHECKING:
@@ -73,11 +82,19 @@ class Attempt:
     target: Target | None = None
     has_checked: bool = False
     has_sent: bool = False
+    begins: bool = False
 
     @property
     def has_none(self) -> bool:
         """Whether TikTok has accepted nothing, as far as is known."""
         return not self.delivery.progress.accepted
+
+    def has_begun_in_spite_of(self, error: ConnectorError) -> bool:
+        """Whether TikTok may have something of it: not where it has refused all that it was given, or the token."""
+        has_none = self.has_none and (
+            isinstance(error, TikTokRejected) or (self.begins and isinstance(error, FatalError))
+        )
+        return self.delivery.has_begun and not has_none
 
     def record(self, **changes: Any) -> None:
         """Change the delivery and write it down. Raises ConnectorError."""
@@ -101,14 +118,12 @@ class EventDelivery:
         bus: EventBus,
         preparation: Preparation,
         clock: Clock,
-        thread_count: int,
     ) -> None:
         self._objects = objects
         self._deliveries = deliveries
         self._bus = bus
         self._preparation = preparation
         self._clock = clock
-        self._thread_count = thread_count
 
     def deliver(self, version: ObjectVersion, *, owner: str, seconds_left: Callable[[], float]) -> Outcome:
         """Bring the events of one object version to TikTok, or find that they are there already.
@@ -130,9 +145,7 @@ class EventDelivery:
                 self._deliver(attempt)
             except RejectedError as error:
                 self._account(attempt, Status.REJECTED, error)
-                # Where TikTok has refused everything, the next attempt may begin otherwise.
-                has_begun = attempt.delivery.has_begun and not (isinstance(error, TikTokRejected) and attempt.has_none)
-                attempt.note(error, state=State.REJECTED, has_begun=has_begun)
+                attempt.note(error, state=State.REJECTED, has_begun=attempt.has_begun_in_spite_of(error))
                 raise
             except NotReady as error:
                 # Nothing failed, so this was no attempt.
@@ -146,7 +159,7 @@ class EventDelivery:
                 attempt.note(error, attempts=attempt.delivery.attempts - 1)
                 raise NotReady(str(error), reason=error.reason, wait_seconds=error.wait_seconds) from None
             except ConnectorError as error:
-                attempt.note(error)
+                attempt.note(error, has_begun=attempt.has_begun_in_spite_of(error))
                 raise
             return Outcome(Result.DELIVERED, attempt.delivery)
 
@@ -190,6 +203,12 @@ class EventDelivery:
                 check = self._checked(attempt)
             attempt.record(check=check, state=State.CHECKED)
             attempt.has_checked = True
+            for metric, count in (
+                (Metric.EVENTS_INVALID, check.tally.invalid_rows),
+                (Metric.EVENTS_DENIED, check.denied),
+                (Metric.EVENTS_IN_MILLISECONDS, check.in_milliseconds),
+            ):
+                self._preparation.count(metric, count)
         assert attempt.delivery.check is not None
         refused = refusal(attempt.delivery.check, settings.on_invalid_row)
         if refused:
@@ -210,7 +229,6 @@ class EventDelivery:
 
     def _send(self, attempt: Attempt, target: Target, credentials: Credentials) -> None:
         """Send what is not sent yet, in rounds of as many requests as there are threads."""
-        api = self._preparation.api_for(credentials)
         settings, progress = attempt.delivery.settings, attempt.delivery.progress
         assert settings is not None
         delivery = attempt.delivery
@@ -219,22 +237,33 @@ class EventDelivery:
             source_id = self._preparation.find_source(
                 target.destination, credentials, owner=attempt.owner, seconds_left=attempt.seconds_left
             )
+            attempt.begins = not delivery.has_begun
             attempt.record(source_id=source_id, advertiser_id=credentials.advertiser_id, has_begun=True)
         address = self._preparation.address(target.destination, attempt.delivery.source_id, settings)
         packing = self._preparation.packing(target.destination, attempt.delivery.source_id, settings)
-        sender = Sender(api.events, thread_count=self._thread_count, seconds_left=attempt.seconds_left)
-        with self._objects.read(attempt.version) as chunks:
+        with (
+            self._preparation.new_sender(credentials, attempt.seconds_left) as sender,
+            self._objects.read(attempt.version) as chunks,
+        ):
             groups = packing.groups(self._events(chunks, attempt, progress))
-            while batch_round := list(islice(groups, self._thread_count)):
+            while batch_round := list(islice(groups, self._preparation.thread_count)):
                 self._expect_few_refused(attempt.delivery.progress)
                 self._expect_time_for("the next events", attempt)
                 self._send_round(attempt, sender, address, batch_round)
 
     def _send_round(self, attempt: Attempt, sender: Sender, address: Address, groups: list[Group]) -> None:
         requests = [request for group in groups for request in group.requests]
-        sent = sender.send(address, requests, has_accepted=not attempt.has_none)
+        sent = sender.send(address, requests)
+        before = attempt.delivery.progress
+        after = before.after(groups, sent)
         attempt.has_sent = attempt.has_sent or bool(sent.settled)
-        attempt.record(progress=attempt.delivery.progress.after(groups, sent))
+        attempt.record(progress=after)
+        for metric, count in (
+            (Metric.EVENTS_SENT, after.accepted - before.accepted),
+            (Metric.EVENTS_SUPPRESSED, after.suppressed - before.suppressed),
+            (Metric.EVENTS_REFUSED, after.refused_count - before.refused_count),
+        ):
+            self._preparation.count(metric, count)
         if sent.error is not None:
             raise sent.error
 

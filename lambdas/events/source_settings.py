@@ -94,7 +94,9 @@ def _mapping(value: Any) -> dict[str, dict[str, str]]:
     mapping = {name: _names(names, name) for name, names in value}
     for name in mapping.get("columns", {}).values():
         if meaning_of(name) is None:
-            raise Unfit("an object whose columns are mapped to the names of docs/event-files.md, and to nothing else")
+            raise Unfit(
+                "an object whose columns lead from your own names to those of docs/event-files.md, and to nothing else"
+            )
     return mapping
 
 

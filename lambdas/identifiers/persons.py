@@ -15,6 +15,7 @@ from lambdas.identifiers.reading import SPACES, read_as_written, read_value
 _BLANKS = dict.fromkeys(map(ord, SPACES + "\t"))
 _BLANKS_AND_DASHES = {**_BLANKS, **dict.fromkeys(map(ord, "-\u2010\u2011\u2012\u2013\u2014\u2212"))}
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]").search
+_DIGITS_OF_A_NUMBER = 7
 # Of any script; without its marks, a text in one like Devanagari would be another.
 _LETTERS_MARKS_DIGITS = frozenset("LMN")
 
@@ -38,8 +39,13 @@ def normalise_zip_code(raw: str | None) -> str:
 
 
 def normalise_place(raw: str | None) -> str:
-    """A city or a state as it is sent, not hashed: its letters and digits, in lower case."""
+    """A city or a state as it is sent, not hashed: its letters and digits, in lower case.
+
+    What looks like an e-mail address or a phone number is refused: columns may be mixed up, and this one is not hashed.
+    """
     text = read_value(raw)
+    if "@" in text or sum(each.isdigit() for each in text) >= _DIGITS_OF_A_NUMBER:
+        raise InvalidIdentifier(Reason.MALFORMED_PLACE)
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
     place = "".join(each for each in text if each.isalnum() or unicodedata.category(each)[0] in _LETTERS_MARKS_DIGITS)
@@ -50,7 +56,9 @@ def normalise_place(raw: str | None) -> str:
 
 def normalise_country(raw: str | None) -> str:
     """A country as it is sent, like a place. Namibia's code is a word for nothing elsewhere."""
-    return "na" if (raw or "").strip().lower() == "na" else normalise_place(raw)
+    if (raw or "").strip().lower() == "na":
+        return "na"
+    return normalise_place(raw)
 
 
 def _reduce(raw: str | None, left_out: dict[int, None], reason: Reason) -> str:

@@ -124,8 +124,9 @@ def _error(code: int, message: str, request_id: str, path: str) -> ConnectorErro
             error = TokenRejected(f"{text} Put a valid ACCESS_TOKEN into the secret, then replay.")
         case Kind.PERMISSION:
             scope = "Measurement" if path.startswith(_MEASURES) else "Audience Management"
+            named = "Is the event source's id right? If so, give" if path == "event/track/" else "Give"
             error = PermissionMissing(
-                f"{text} Give the token the scope {scope} and a role on the advertiser, then replay."
+                f"{text} {named} the token the scope {scope} and a role on the advertiser, then replay."
             )
         case Kind.FILE_EXPIRED:
             error = FileExpired(text)

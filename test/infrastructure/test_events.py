@@ -87,7 +87,7 @@ def test_without_a_source_no_rule_fills_the_queue_of_live_events_and_application
 
 
 def test_the_functions_run_on_the_declared_machines(template: Template) -> None:
-    for function, machine in ((template.event_files, (1769, 900)), (template.live_events, (512, 300))):
+    for function, machine in ((template.event_files, (1769, 900)), (template.live_events, (1024, 300))):
         properties = template.properties(function)
         assert properties["Runtime"] == "python3.14"
         assert properties["Architectures"] == ["arm64"]

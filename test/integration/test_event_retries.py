@@ -1,11 +1,13 @@
 """A delivery of events goes on as it was begun, whatever has changed, and forgets nothing that TikTok has taken."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from lambdas.events import handler
 from lambdas.identifiers.models import IdentifierSpace
 from lambdas.tiktok.protocol import Answer, Request
 from lambdas.tiktok.transport import HttpTransport
@@ -319,3 +321,85 @@ def test_nothing_is_created_under_a_name_that_looks_like_an_id(
     assert letter.reason == "event_source_missing"
     assert "looks like an id" in letter.detail
     assert not events.calls("create/")
+
+
+def test_what_tiktok_says_of_the_request_is_no_matter_of_its_events(
+    new_events: Callable[..., EventsPipeline], tiktok: EmulatorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lambdas.events.batches.MOST_EVENTS", 10)
+    events = new_events(thread_count=1)
+    version = events.upload(WEB, json_lines(*(any_fields("web", number) for number in range(1, 101))))
+
+    class PartnerBlocked(Tripwire):
+        """After some requests TikTok does not know the partner any more."""
+
+        def around(self, name: str, call: Callable[[], Any]) -> Any:
+            if sum(each.startswith("event/track") for each in self.calls) == 4:
+                tiktok.tell("faults", [{"path": "event/track", "times": ALWAYS, "kind": "code", "code": 40063}])
+            return super().around(name, call)
+
+    events.arm(PartnerBlocked())
+    events.run()
+    [letter] = events.queue.dead_letters
+    assert letter.reason == "tiktok_rejected"
+    assert account(events.receipt(version)) == {"read": 100, "sent": 40, "withheld": 60}
+    tiktok.tell("faults", [])
+
+    events.arm(Tripwire())
+    events.replay()
+    events.run()
+
+    assert account(events.receipt(version)) == {"read": 100, "sent": 100}
+    assert events.counts("web") | {"received": 100, "counted": 100} == events.counts("web")
+
+
+def test_a_file_of_which_tiktok_has_nothing_is_sent_with_what_the_settings_say_now(events: EventsPipeline) -> None:
+    events.change_settings(max_receive_count=2)
+    token = events.emulator.access_token
+    events.put_credentials("a token that was revoked", events.emulator.advertiser_id)
+    version = events.upload(WEB, json_lines(any_fields("web")))
+    events.run()
+    assert [letter.reason for letter in events.queue.dead_letters] == ["token_rejected"]
+    events.put_source_settings("web", SOURCE_IDS["web"], limited_data_use=True)
+    events.put_credentials(token, events.emulator.advertiser_id)
+
+    events.replay()
+    events.run()
+
+    assert account(events.receipt(version)) == {"read": 1, "sent": 1}
+    assert [body["limited_data_use"] for body in events.bodies("web")] == [True]
+
+
+def test_a_code_that_no_table_lists_is_counted(
+    events: EventsPipeline, tiktok: EmulatorServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiktok.tell("faults", [{"path": "event/track", "times": 2, "kind": "code", "code": 40777}])
+    events.upload(WEB, json_lines(any_fields("web", 1)))
+    [message] = events.queue.messages.values()
+    monkeypatch.setattr(handler, "_application", lambda: events.application)
+
+    handler.handle({"Records": [message.as_record()]}, events.new_context())
+
+    printed = capsys.readouterr().out
+    assert '"UnlistedCodes"' in printed
+    # Also of a file that is rejected.
+    assert re.search(r'"EventsRefusedByTikTok": ?\[[^]]*1\.0\]', printed)
+
+
+def test_the_settings_that_were_last_read_are_remembered_whoever_read_them(
+    new_events: Callable[..., EventsPipeline],
+) -> None:
+    events = new_events()
+    first = events.application
+    for number, limited in enumerate((True, False, True)):
+        events.put_source_settings("web", SOURCE_IDS["web"], limited_data_use=limited)
+        events.cold_start()
+        events.application = events.application if number == 1 else first
+        events.upload(f"events/web/{SOURCE_IDS['web']}/{number}.jsonl", json_lines(any_fields("web", number + 1)))
+        events.run()
+    events.s3.delete_object(Bucket="data", Key=f"events/web/{SOURCE_IDS['web']}/source.json")
+    events.upload(WEB, json_lines(any_fields("web", 4)))
+
+    events.run()
+
+    assert [body["limited_data_use"] for body in events.bodies("web")] == [True, False, True, True]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.events.rows.check import MOST_IGNORED, EventChecker
+from lambdas.events.rows.check import MOST_IGNORED, EventChecker, EventRules
 from lambdas.events.rows.event import DENIED, CheckedEvent, Probe, is_identified, without
 from lambdas.events.rows.fields import FIELDS, HASHED, Form
 from lambdas.events.rows.names import STANDARD
@@ -228,12 +228,15 @@ def test_the_right_spelling_of_a_name_is_told() -> None:
     assert "AddToCart" in refusal(WEB, web_row(event="ADD_TO_CART")).detail
 
 
-def test_a_mapped_name_is_taken_as_it_is() -> None:
+def test_a_mapped_name_is_taken_as_it_is_where_there_may_be_others() -> None:
     mapping = {"sale": "Purchase", "purchase": "purchase", "visit": "StoreVisit", "odd": "\x00"}
 
     assert check(WEB, web_row(event=" sale "), events=mapping).payload["event"] == "Purchase"
     assert check(WEB, web_row(event="purchase"), events=mapping).payload["event"] == "purchase"
-    assert check(OFFLINE, {**LEAST_ROWS[OFFLINE], "event": "visit"}, events=mapping).payload["event"] == "StoreVisit"
+    assert check(OFFLINE, {**LEAST_ROWS[OFFLINE], "event": "sale"}, events=mapping).payload["event"] == "Purchase"
+    assert (
+        refusal(OFFLINE, {**LEAST_ROWS[OFFLINE], "event": "visit"}, events=mapping).reason is EventReason.UNKNOWN_EVENT
+    )
     assert refusal(WEB, web_row(event="odd"), events=mapping).reason is EventReason.BAD_EVENT
 
 
@@ -468,3 +471,28 @@ def test_no_plain_address_number_or_name_is_in_the_payload(
     for member, sent in payload["user"].items():
         for value in sent if isinstance(sent, list) else [sent]:
             assert IS_SHA256(value) or value == least["user"].get(member)
+
+
+NAMES = ["event", "E-Mail", "email", "Kunde", "e_mail", "event_time", "page_url", "phone", "zip", "postal_code", "ttp"]
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([*NAMES, *(f"x{n}" for n in range(9))]), st.just("a")), max_size=80))
+def test_what_a_row_means_does_not_depend_on_the_rows_before_it(rows: list[dict[str, str]]) -> None:
+    rules = EventRules(EventSource.WEB, 28, columns={"Kunde": "email", "x1": "consent", "x2": "value"})
+    valid = {"event_time": str(int(NOW)), "page_url": "https://shop.example/", "event": "Purchase"}
+
+    def outcome(checker: EventChecker, row: dict[str, str]) -> object:
+        fields = {
+            name: valid.get(name, "jo@example.com" if "ail" in name or name == "Kunde" else value)
+            for name, value in row.items()
+        }
+        try:
+            found = checker.check(fields)
+        except InvalidEvent as invalid:
+            return invalid.reason
+        return found if found is DENIED else (found.payload, found.left_out)
+
+    with_history = EventChecker(rules, now=NOW)
+
+    for row in (*rows, *reversed(rows)):
+        assert outcome(with_history, row) == outcome(EventChecker(rules, now=NOW), row)

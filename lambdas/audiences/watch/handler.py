@@ -37,9 +37,9 @@ def handle(event: dict[str, Any], context: LambdaContext) -> None:  # noqa: ARG0
 class PromptObserver(PowertoolsObserver):
     """Writes each metric as it comes: what is told must not be lost with a function that is stopped later."""
 
-    def count(self, metric: Metric) -> None:
-        """Add one to a metric."""
-        with single_metric(name=metric, unit=MetricUnit.Count, value=1, namespace=METRIC_NAMESPACE):
+    def count(self, metric: Metric, value: int = 1) -> None:
+        """Add to a metric."""
+        with single_metric(name=metric, unit=MetricUnit.Count, value=value, namespace=METRIC_NAMESPACE):
             pass
 
     def show(

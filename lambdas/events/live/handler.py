@@ -91,7 +91,6 @@ def compose(
         return LiveDelivery(
             preparation=new_preparation(around, settings),
             clock=around.clock,
-            thread_count=settings.thread_count,
             guarded=guarded,
         )
 

@@ -19,7 +19,7 @@ from lambdas.events.preparation import Preparation
 from lambdas.events.rows.check import EventChecker
 from lambdas.events.rows.event import CheckedEvent, Denied
 from lambdas.events.rows.reasons import InvalidEvent
-from lambdas.events.sender import Sender, Sent
+from lambdas.events.sender import Sent
 from lambdas.tiktok.errors import ConnectorError, InvalidInput, TikTokRejected
 from lambdas.tiktok.models import Credentials
 
@@ -47,12 +47,10 @@ class LiveDelivery:
         *,
         preparation: Preparation,
         clock: Clock,
-        thread_count: int,
         guarded: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._preparation = preparation
         self._clock = clock
-        self._thread_count = thread_count
         self._guarded = guarded
 
     def deliver(self, bodies: Sequence[str], *, owner: str, seconds_left: Callable[[], float]) -> Outcomes:
@@ -97,17 +95,16 @@ class LiveDelivery:
             source_id = self._preparation.find_source(destination, credentials, owner=owner, seconds_left=seconds_left)
             address = self._preparation.address(destination, source_id, settings)
             packing = self._preparation.packing(destination, source_id, settings)
-            api = self._preparation.api_for(credentials).events
-            sender = Sender(api, thread_count=self._thread_count, seconds_left=seconds_left)
             left = [(position, event) for position, event in checked if position not in outcomes]
-            for group in packing.groups(left):
-                outcomes.update(dict.fromkeys(group.suppressed, Fate.SUPPRESSED))
-                for request in group.requests:
-                    sent = sender.send(address, [request])
-                    outcomes.update(dict.fromkeys(sent.accepted, Fate.SENT))
-                    outcomes.update(_refused(sent))
-                    if sent.error is not None:
-                        raise sent.error
+            with self._preparation.new_sender(credentials, seconds_left) as sender:
+                for group in packing.groups(left):
+                    outcomes.update(dict.fromkeys(group.suppressed, Fate.SUPPRESSED))
+                    for request in group.requests:
+                        sent = sender.send(address, [request])
+                        outcomes.update(dict.fromkeys(sent.accepted, Fate.SENT))
+                        outcomes.update(_refused(sent))
+                        if sent.error is not None:
+                            raise sent.error
 
         with_credentials(self._preparation.credentials, settings.advertiser, send)
 

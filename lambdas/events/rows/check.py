@@ -13,7 +13,7 @@ from typing import Any
 from lambdas.events.rows.columns import Columns
 from lambdas.events.rows.event import DENIED, CheckedEvent, Denied, is_identified
 from lambdas.events.rows.fields import FIELDS, REQUIRED, Meaning
-from lambdas.events.rows.names import check_form, check_name
+from lambdas.events.rows.names import check_mapped, check_name
 from lambdas.events.rows.people import ReadMember, hash_reader, member_reader
 from lambdas.events.rows.reasons import EventReason, InvalidEvent
 from lambdas.events.rows.values import Read, as_yes_no, check_age, read_event_id, read_time, reader_of
@@ -89,11 +89,11 @@ class EventChecker:
         self._columns = Columns(rules.columns)
         self._plans: dict[tuple[str, ...], _Plan] = {}
         self._wide_names: dict[str, None] = {}
-        self._wide = _Plan()
+        self._wide: _Plan | None = None
         self._names: dict[str, str] = {}
         self._has_limited_data_use = rules.source in FIELDS["limited_data_use"].sources
         self._required = [
-            (each.group, each.member, reason, f"{rules.source} events need {name}.")
+            (each.group, each.member, reason, f"{_NEEDED[rules.source].split()[0]} events need {name}.")
             for name, (sources, reason) in REQUIRED.items()
             if rules.source in sources and (each := FIELDS[name]).group
         ]
@@ -142,7 +142,8 @@ class EventChecker:
             if member not in payload.get(group, ()):
                 raise InvalidEvent(reason, need)
         if not is_identified(self._rules.source, payload):
-            raise InvalidEvent(EventReason.NO_IDENTIFIER, _NEEDED[self._rules.source])
+            bad = f" Left out: {', '.join(event.left_out)}." if event.left_out else ""
+            raise InvalidEvent(EventReason.NO_IDENTIFIER, _NEEDED[self._rules.source] + bad)
         return event
 
     def _read_name(self, value: Any) -> str:
@@ -155,7 +156,7 @@ class EventChecker:
             return known
         given = value.strip()
         mapped = self._rules.events.get(value) or self._rules.events.get(given)
-        name = check_form(mapped) if mapped is not None else check_name(self._rules.source, given)
+        name = check_mapped(self._rules.source, mapped) if mapped is not None else check_name(self._rules.source, given)
         if len(self._names) < _MOST_NAMES:
             self._names[value] = name
         return name
@@ -206,21 +207,25 @@ class EventChecker:
         if plan is None:
             if len(self._plans) >= _FEW_PLANS:
                 # JSON that leaves out what is empty has a set of names for nearly each row.
-                plan = self._wide_plan(names)
-                if not plan.repeated:
-                    return plan
+                wide = self._wide_plan(names)
+                if wide is not None:
+                    return wide
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
             plan = self._plans[names] = self._make_plan(names)
         return plan
 
-    def _wide_plan(self, names: tuple[str, ...]) -> _Plan:
-        """A plan for all names that were seen lately, which fits every row that has no others."""
+    def _wide_plan(self, names: tuple[str, ...]) -> _Plan | None:
+        """A plan for all names that were seen lately, which fits every row that has no others.
+
+        None where two of them stand for the same: what a row means must not depend on the rows before it.
+        """
         if not self._wide_names.keys() >= set(names):
             if len(self._wide_names) > _MOST_WIDE_NAMES:
                 self._wide_names = {}
             self._wide_names |= dict.fromkeys(names)
-            self._wide = self._make_plan(tuple(self._wide_names))
+            all_names = tuple(self._wide_names)
+            self._wide = self._make_plan(all_names) if self._columns.are_distinct(all_names) else None
         return self._wide
 
     def _make_plan(self, names: tuple[str, ...]) -> _Plan:

@@ -23,6 +23,17 @@ class Columns:
             self._exact[own] = meaning
         self._compared = {bare_name(own): meaning for own, meaning in self._exact.items()}
 
+    def are_distinct(self, names: Sequence[str]) -> bool:
+        """Whether no two of the names stand for the same."""
+        found = [meaning for meaning in map(self._meaning_of, names) if meaning is not None]
+        return len(set(found)) == len(found)
+
+    def _meaning_of(self, name: str) -> Meaning | None:
+        return self._mapped(name) or meaning_of(name)
+
+    def _mapped(self, name: str) -> Meaning | None:
+        return self._exact.get(name) or self._compared.get(bare_name(name))
+
     def find(self, names: Sequence[str]) -> tuple[dict[Meaning, list[str]], list[str]]:
         """The names of each meaning, and those without one.
 
@@ -32,7 +43,7 @@ class Columns:
         sounding: dict[Meaning, list[str]] = {}
         unknown: list[str] = []
         for name in names:
-            meaning = self._exact.get(name) or self._compared.get(bare_name(name))
+            meaning = self._mapped(name)
             kept = mapped
             if meaning is None:
                 meaning, kept = meaning_of(name), sounding

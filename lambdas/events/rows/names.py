@@ -55,6 +55,14 @@ def check_name(source: EventSource, name: str) -> str:
     return name
 
 
+def check_mapped(source: EventSource, name: str) -> str:
+    """A name that source.json leads to, which is taken as it is where there may be others than the standard ones.
+
+    Raises InvalidEvent ``bad_event`` or ``unknown_event``.
+    """
+    return check_name(source, name) if source in _ONLY_STANDARD else check_form(name)
+
+
 def check_form(name: str) -> str:
     """A name that could be one: not blank, printable, not too long. Raises InvalidEvent ``bad_event``."""
     if not name or name.isspace() or len(name) > LONGEST_NAME or not name.isprintable():

@@ -234,7 +234,8 @@ def _read_token(longest: int, text: str) -> Found:
     written = read_as_written(text)
     if len(written) > longest:
         raise _LeftOut(EventReason.TOO_LONG_VALUE)
-    if has_controls(written):
+    # An address in the wrong column would leave as it is.
+    if has_controls(written) or "@" in written:
         raise _LeftOut(EventReason.BAD_TEXT)
     return written, ()
 
