@@ -89,6 +89,7 @@ def _read(path: Path) -> Iterator[bytes]:
 if __name__ == "__main__":
     stay_on_one_core()
     work = {"json": parse_and_write, "connector": prepare, "twice": check_and_prepare}[sys.argv[1]]
-    began = time.perf_counter()
+    # Of the processor: this has a single thread, and waits for nothing.
+    began = time.process_time()
     done = work(Path(sys.argv[2]))
-    report(seconds=time.perf_counter() - began, done=done)
+    report(seconds=time.process_time() - began, done=done)
