@@ -60,7 +60,7 @@ test: install lint ## run every test
 unit: install ## run only the tests that need no socket
 	@$(BIN)/python -m pytest test/unit
 
-bench: install ## measure speed and memory beside simpler ways (a quarter of an hour; try it with ARGS=--quick)
+bench: install ## measure speed and memory beside simpler ways (half an hour; try it with ARGS=--quick)
 	@$(BIN)/python -m bench $(ARGS)
 
 lint: install ## ruff, mypy --strict and the import contracts
