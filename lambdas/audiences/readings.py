@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from lambdas.audiences.domain import Target
 from lambdas.audiences.rows.reading import Reading, RowRules
 from lambdas.identifiers.models import IdentifierSpace
-from lambdas.ports import Suppressed
 from lambdas.suppressions.models import Manifest
 
 if TYPE_CHECKING:
-    from lambdas.ports import SuppressionList
+    from lambdas.ports import Suppressed, SuppressionList
 
 
 class Readings:

@@ -8,12 +8,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lambdas.events.rows.event import CheckedEvent, is_identified, without
 from lambdas.identifiers.models import IdentifierSpace
-from lambdas.ports import Suppressed
 from lambdas.tiktok.models import MOST_EVENT_BYTES, MOST_EVENTS, EventSource
+
+if TYPE_CHECKING:
+    from lambdas.ports import Suppressed
 
 # Changes with every release that derives another id from the same event.
 _DERIVED = "1"

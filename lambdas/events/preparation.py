@@ -16,12 +16,11 @@ from lambdas.events.sender import Address, Sender
 from lambdas.events.source_settings import WITH_LIMITED_DATA_USE, SourceSettings, parse_settings
 from lambdas.files.documents import load
 from lambdas.identifiers.models import IdentifierSpace
-from lambdas.ports import Suppressed
 from lambdas.tiktok.models import Credentials, EventSource
 
 if TYPE_CHECKING:
     from lambdas.events.ports import Advertiser
-    from lambdas.ports import Clock, CredentialSource, KeptSettings, Ledger, ObjectStore, SuppressionList
+    from lambdas.ports import Clock, CredentialSource, KeptSettings, Ledger, ObjectStore, Suppressed, SuppressionList
 
 
 # Of people. Devices are known of apps alone; each filter takes memory.

@@ -9,12 +9,15 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.rows.plain import LONGEST_VALUE, is_header, reason_of
 from lambdas.audiences.rows.reasons import RowReason
 from lambdas.files.tally import Tally
 from lambdas.identifiers.models import HashAlgorithm
-from lambdas.ports import Suppressed
+
+if TYPE_CHECKING:
+    from lambdas.ports import Suppressed
 
 HEX_DIGITS = {HashAlgorithm.SHA256: 64, HashAlgorithm.MD5: 32}
 BOM = b"\xef\xbb\xbf"

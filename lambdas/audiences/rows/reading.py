@@ -6,11 +6,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
 from lambdas.audiences.formats import Format
 from lambdas.files.file_types import FileType
 from lambdas.identifiers.models import EmailRule, IdentifierSpace, PhoneRule
-from lambdas.ports import Suppressed
+
+if TYPE_CHECKING:
+    from lambdas.ports import Suppressed
 
 # Changes with every release that cleans the same row otherwise.
 _RULES_OF_CLEANING = 2
