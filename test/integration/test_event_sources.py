@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -192,3 +193,22 @@ def test_another_advertiser_of_the_secret_can_be_named(events: EventsPipeline, t
     assert account(receipt) == {"read": 1, "sent": 1}
     assert receipt is not None
     assert receipt["advertiser_id"] == other
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_files_that_arrive_at_once_create_one_event_source(
+    new_events: Callable[..., EventsPipeline], tiktok: EmulatorServer, source: str
+) -> None:
+    events = new_events(create_missing_event_sources=True)
+    tiktok.tell("settings", {"list_lag_seconds": 1})
+    for number in range(1, 7):
+        upload(events, source, "New one", number)
+    messages = list(events.queue.messages.values())
+
+    with ThreadPoolExecutor(max_workers=len(messages)) as pool:
+        list(pool.map(events.deliver, messages))
+    events.run()
+
+    [created] = ids_of(events, source, "New one")
+    assert events.counts(source, created) | {"received": 6, "counted": 6} == events.counts(source, created)
+    assert len(events.calls("create/")) == 1
