@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import click
 
-from cli.checked_files import Chunks, reason_table
+from cli.checked_files import Chunks, reason_table, refusal_of
 from cli.terminal import console, count, printable, table
 from lambdas.audiences.delivery import rows_summary
 from lambdas.audiences.domain import parse_key, parse_object, refusal
@@ -32,7 +32,9 @@ def check_audience_file(
     except InvalidInput as error:
         refused = error
     # What is refused before it is read, in the very words of the pipeline, comes first.
-    refused = _refusal_of_object(key, chunks.size, rules) or refused
+    version = ObjectVersion("bucket", key, "version", chunks.size, "")
+    allows_raw = rules.allow_raw_identifiers
+    refused = refusal_of(lambda: parse_object(version, CALCULATE_TYPES, allow_raw_identifiers=allows_raw)) or refused
     refused = refused or refusal(check, FORMATS[format_name.lower()], max_invalid_ratio=max_invalid_ratio)
     return {
         "format": format_name.upper(),
@@ -42,18 +44,6 @@ def check_audience_file(
         "rows": rows_summary(check.tally, sent=0 if refused else check.tally.valid),
         "parts": [{"number": part.number, "rows": part.rows, "bytes": part.bytes} for part in check.parts],
     }
-
-
-def _refusal_of_object(key: str, size: int, rules: RowRules) -> InvalidInput | None:
-    try:
-        parse_object(
-            ObjectVersion("bucket", key, "version", size, ""),
-            CALCULATE_TYPES,
-            allow_raw_identifiers=rules.allow_raw_identifiers,
-        )
-    except InvalidInput as error:
-        return error
-    return None
 
 
 def show_audience_check(document: dict[str, Any]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 from rich.table import Table
 
 from cli.terminal import table
+from lambdas.tiktok.errors import InvalidInput
 
 # As the functions read from S3, because the parts of an audience file end where chunks allow it.
 _CHUNK_BYTES = 1 << 20
@@ -26,6 +27,15 @@ class Chunks:
         while chunk := self.stream.read(_CHUNK_BYTES):
             self.size += len(chunk)
             yield chunk
+
+
+def refusal_of(parse: Callable[[], object]) -> InvalidInput | None:
+    """Why something is refused, if so."""
+    try:
+        parse()
+    except InvalidInput as error:
+        return error
+    return None
 
 
 def reason_table(title: str, things: str, reasons: Mapping[str, Mapping[str, Any]]) -> Table:

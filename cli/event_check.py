@@ -7,11 +7,11 @@ from typing import IO, Any
 
 import click
 
-from cli.checked_files import Chunks, reason_table
+from cli.checked_files import Chunks, reason_table, refusal_of
 from cli.terminal import console, count, printable, table
 from lambdas.contracts import EVENTS_PREFIX
 from lambdas.events.delivery import Progress, events_summary
-from lambdas.events.domain import LARGEST_FILE, parse_key, parse_object, refusal
+from lambdas.events.domain import parse_key, parse_object, refusal
 from lambdas.events.file_check import FileCheck, Reading, check_rows
 from lambdas.events.preparation import Deployment
 from lambdas.events.source_settings import SourceSettings, parse_settings
@@ -49,7 +49,7 @@ class EventCheck:
         try:
             settings = self._parse_settings()
             rules = Deployment({self.source: self.max_age_days}, self.default_country).rules(self.source, settings)
-            reading = Reading(parse_key(key).file_type, rules, self.now, LARGEST_FILE)
+            reading = Reading(parse_key(key).file_type, rules, self.now)
             check = _read(chunks, reading, rejected)
             if check.has_gaps_in_consent and not rules.needs_consent:
                 stream.seek(0)
@@ -59,7 +59,8 @@ class EventCheck:
         except InvalidInput as error:
             refused = error
         # What is refused before it is read comes first.
-        refused = _refusal_of_object(key, chunks.size) or refused
+        version = ObjectVersion("bucket", key, "version", chunks.size, "")
+        refused = refusal_of(lambda: parse_object(version)) or refused
         return {
             "source": self.source.value,
             "accepted": refused is None,
@@ -93,14 +94,6 @@ def _empty(rejected: IO[bytes] | None) -> None:
     if rejected is not None:
         rejected.seek(0)
         rejected.truncate()
-
-
-def _refusal_of_object(key: str, size: int) -> InvalidInput | None:
-    try:
-        parse_object(ObjectVersion("bucket", key, "version", size, ""))
-    except InvalidInput as error:
-        return error
-    return None
 
 
 def show_event_check(document: dict[str, Any]) -> None:

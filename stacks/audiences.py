@@ -92,12 +92,8 @@ class AudiencesPipeline(Construct):
                     settings, tiktok_api_url=tiktok_api_url, interval_seconds=settings.delivery_interval_seconds
                 ),
                 **of_rows,
-                Env.QUEUE_URL.value: self.queue.queue.queue_url,
-                Env.DEAD_LETTER_QUEUE_URL.value: self.queue.dead_letters.queue_url,
+                **self.queue.environment(settings),
                 Env.SUPPORTED_CALCULATE_TYPES.value: ",".join(settings.supported_calculate_types),
-                Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
-                Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
-                Env.THREAD_COUNT.value: str(settings.thread_count),
                 Env.ALLOW_AUDIENCE_DELETION.value: switch(settings.allow_audience_deletion),
                 Env.LARGE_OBJECT_BYTES.value: str(settings.large_object_bytes),
                 Env.STATE_MACHINE_ARN.value: self.large_objects.machine_arn,

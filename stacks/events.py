@@ -99,8 +99,7 @@ class EventRoute(Construct):
                     settings, tiktok_api_url=tiktok_api_url, interval_seconds=settings.event_interval_seconds
                 ),
                 **_environment(settings),
-                Env.QUEUE_URL.value: self.queue.queue.queue_url,
-                Env.DEAD_LETTER_QUEUE_URL.value: self.queue.dead_letters.queue_url,
+                **self.queue.environment(settings),
             },
             service=self._service,
         )
@@ -235,9 +234,6 @@ def _environment(settings: Settings) -> dict[str, str]:
     """What both functions read beside the queues and what every function reads."""
     ages = settings.max_event_age_days.items()
     return {
-        Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
-        Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
-        Env.THREAD_COUNT.value: str(settings.thread_count),
         Env.DEFAULT_COUNTRY.value: settings.default_country,
         Env.PARTNER_NAME.value: settings.partner_name,
         Env.LIMITED_DATA_USE.value: switch(settings.limited_data_use),

@@ -69,9 +69,7 @@ def check_and_prepare(path: Path) -> int:
     return prepare(path)
 
 
-_READING = Reading(
-    FileType(Layout.JSON_LINES), EventRules(_SOURCE, max_age_days=28), now=EVENTS_NOW, most_bytes=1 << 40
-)
+_READING = Reading(FileType(Layout.JSON_LINES), EventRules(_SOURCE, max_age_days=28), now=EVENTS_NOW)
 
 
 def _events(path: Path) -> Iterator[tuple[int, CheckedEvent]]:

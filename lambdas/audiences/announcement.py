@@ -7,6 +7,7 @@ from typing import Any
 
 from lambdas.audiences.delivery import Status
 from lambdas.contracts import Announcement
+from lambdas.receipts import without_lines
 
 ANNOUNCEMENTS: Mapping[Status, Announcement] = {
     Status.DELIVERED: Announcement.ACTIVATED,
@@ -25,7 +26,7 @@ def announced(receipt: Mapping[str, Any], *, receipt_key: str | None) -> dict[st
     """
     rows = dict(receipt["rows"])
     for name in ("invalid_by_reason", "partial_by_reason"):
-        rows[name] = {reason: {"count": told["count"]} for reason, told in rows[name].items()}
+        rows[name] = without_lines(rows[name])
     rows["refused_by_tiktok"] = {"count": rows["refused_by_tiktok"]["count"]}
     applied = [
         {name: value for name, value in each.items() if name != "repeated"} | {"repeated_count": len(each["repeated"])}

@@ -12,7 +12,7 @@ from lambdas.audiences.formats import Route
 from lambdas.audiences.rows.check import FileCheck, Part
 from lambdas.files.tally import Tally
 from lambdas.objects import ObjectVersion
-from lambdas.receipts import by_reason
+from lambdas.receipts import by_reason, closing, opening
 from lambdas.tiktok.errors import ConnectorError
 
 _LINE_NUMBERS = 100  # kept of what TikTok refused
@@ -202,11 +202,7 @@ def receipt(
     first = delivery.applied[0] if delivery.applied and target and not target.suppresses else None
     file_paths = {part.number: part for part in delivery.uploads}
     return {
-        "receipt_version": 1,
-        "status": status,
-        "reason": error.reason if error else None,
-        "detail": str(error) if error else None,
-        "object": asdict(version),
+        **opening(version, status, error),
         "audience": {"name": target.audience if target else None, "id": first.audience_id if first else None},
         "format": target.format.name if target else None,
         "calculate_type": target.format.upload_type if target else None,
@@ -237,12 +233,7 @@ def receipt(
             }
             for applied in delivery.applied
         ],
-        "attempts": delivery.attempts,
-        "times": {
-            "arrived_at": version.arrived_at,
-            "started_at": delivery.started_at or None,
-            "finished_at": finished_at,
-        },
+        **closing(version, attempts=delivery.attempts, started_at=delivery.started_at, finished_at=finished_at),
     }
 
 

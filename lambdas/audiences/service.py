@@ -30,7 +30,7 @@ from lambdas.audiences.uploader import Uploader
 from lambdas.contracts import CALCULATE_TYPES
 from lambdas.credentials import with_credentials
 from lambdas.objects import ObjectVersion
-from lambdas.receipts import timestamp
+from lambdas.receipts import timestamp, write_receipt
 from lambdas.tiktok.errors import (
     ConnectorError,
     FileExpired,
@@ -276,9 +276,7 @@ class Activation:
         document = receipt(
             attempt.version, attempt.target, attempt.delivery, status, finished_at=self._now(), error=error
         )
-        key = attempt.version.receipt_key if attempt.version.can_have_receipt else None
-        if key is not None:
-            self._objects.write_json(key, document)
+        key = write_receipt(self._objects, attempt.version, document)
         self._bus.publish(ANNOUNCEMENTS[status], announced(document, receipt_key=key))
 
 

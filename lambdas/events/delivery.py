@@ -16,7 +16,7 @@ from lambdas.events.sender import Sent
 from lambdas.events.source_settings import SourceSettings
 from lambdas.files.tally import LINE_NUMBERS
 from lambdas.objects import ObjectVersion
-from lambdas.receipts import by_reason
+from lambdas.receipts import by_reason, closing, opening, without_lines
 from lambdas.tiktok.errors import ConnectorError
 
 _MOST_ANSWERS = 100  # TikTok's, of which the codes alone are kept beyond
@@ -70,16 +70,16 @@ class Progress:
         unsettled = min((number for number in numbers if number not in settled), default=None)
         line = groups[-1].last if unsettled is None else unsettled - 1
         suppressed = [number for group in groups for number in group.suppressed]
-        refused = dict(self.refused)
+        refused = {text: list(lines) for text, lines in self.refused.items()}
         for number, answer in sorted(sent.refused.items()):
             text = answer if answer in refused or len(refused) < _MOST_ANSWERS else answer.partition(":")[0]
-            refused[text] = (*refused.get(text, ()), number)
+            refused.setdefault(text, []).append(number)
         return Progress(
             line,
             tuple(sorted(number for number in {*self.beyond, *settled} if number > line)),
             self.accepted + len(sent.accepted),
             self.suppressed + sum(number <= line for number in suppressed),
-            refused,
+            {text: tuple(lines) for text, lines in refused.items()},
             sent.request_id or self.request_id,
         )
 
@@ -185,11 +185,7 @@ def receipt(
     check, settings = delivery.check or FileCheck(), delivery.settings or SourceSettings()
     destination = target.destination if target else None
     return {
-        "receipt_version": 1,
-        "status": status,
-        "reason": error.reason if error else None,
-        "detail": str(error) if error else None,
-        "object": asdict(version),
+        **opening(version, status, error),
         "source": destination.source if destination else None,
         "event_source": {"name": destination.name if destination else None, "id": delivery.source_id or None},
         "advertiser_id": delivery.advertiser_id or None,
@@ -199,12 +195,7 @@ def receipt(
         "rejected_key": rejected_key(version) if has_rejected(delivery) else None,
         "sent_up_to_line": delivery.progress.line,
         "request_id": delivery.progress.request_id or None,
-        "attempts": delivery.attempts,
-        "times": {
-            "arrived_at": version.arrived_at,
-            "started_at": delivery.started_at or None,
-            "finished_at": finished_at,
-        },
+        **closing(version, attempts=delivery.attempts, started_at=delivery.started_at, finished_at=finished_at),
     }
 
 
@@ -216,7 +207,7 @@ def announced(document: Mapping[str, Any], *, receipt_key: str | None) -> dict[s
     """
     events = dict(document["events"])
     for name in ("invalid_by_reason", "partial_by_reason"):
-        events[name] = {reason: {"count": told["count"]} for reason, told in events[name].items()}
+        events[name] = without_lines(events[name])
     events["refused_by_tiktok"] = {"count": events["refused_by_tiktok"]["count"]}
     kept = {name: value for name, value in document.items() if name != "ignored_columns"}
     return {**kept, "events": events, "receipt_key": receipt_key}

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 
 from lambdas.contracts import EVENTS_PREFIX, REJECTED_PREFIX, SOURCE_FILE
 from lambdas.events.file_check import FileCheck
+from lambdas.events.rows.file_rows import LARGEST_FILE
 from lambdas.files.documents import OnInvalidRow
 from lambdas.files.file_types import Compression, FileType, parse_file_type
 from lambdas.objects import LONGEST_KEY, ObjectVersion
 from lambdas.tiktok.errors import InvalidInput
 from lambdas.tiktok.models import EventSource
 
-# After decompression. What one function cannot check within its time is refused, too.
-LARGEST_FILE = 2**30
 LONGEST_NAME = 128  # characters of an event source's name
 _GRAMMAR = f"{EVENTS_PREFIX}<source>/<event source>/<file>"
 # Pixel codes are 20 upper-case letters and digits in all samples, all other ids are decimal (API reference section 7).

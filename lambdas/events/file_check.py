@@ -28,7 +28,6 @@ class Reading:
     file_type: FileType
     rules: EventRules
     now: float
-    most_bytes: int
 
 
 @dataclass
@@ -87,7 +86,6 @@ def judged_rows(
         reading.file_type,
         after_line=after_line,
         expect=lambda names: expect_columns(reading.rules, names),
-        most_bytes=reading.most_bytes,
     )
     for count, row in enumerate(rows):
         if heed is not None and not count % _ROWS_BETWEEN:

@@ -28,13 +28,13 @@ from lambdas.events.delivery import (
     announced,
     receipt,
 )
-from lambdas.events.domain import LARGEST_FILE, Target, is_settings_key, parse_object, refusal, rejected_key
+from lambdas.events.domain import Target, is_settings_key, parse_object, refusal, rejected_key
 from lambdas.events.file_check import FileCheck, Reading, Rejected, check_rows, judged_rows, rejected_line
 from lambdas.events.preparation import Preparation
 from lambdas.events.rows.event import CheckedEvent
 from lambdas.events.sender import Address, Sender
 from lambdas.objects import ObjectVersion
-from lambdas.receipts import timestamp
+from lambdas.receipts import timestamp, write_receipt
 from lambdas.tiktok.errors import (
     ConnectorError,
     InvalidInput,
@@ -257,10 +257,7 @@ class EventDelivery:
         """Write the file of rejected events once more, with those that TikTok refused."""
 
         def heed(_: int) -> None:
-            has_progressed = attempt.has_checked or attempt.has_sent
-            expect_time_for(
-                "all refused events are written back", attempt.seconds_left(), has_progressed=has_progressed
-            )
+            self._expect_time_for("all refused events are written back", attempt)
 
         answers = {line: answer for answer, lines in attempt.delivery.progress.refused.items() for line in lines}
 
@@ -292,7 +289,7 @@ class EventDelivery:
         assert attempt.target is not None
         rules = attempt.delivery.rules
         assert rules is not None
-        return Reading(attempt.target.file_type, rules, attempt.delivery.checked_at, LARGEST_FILE)
+        return Reading(attempt.target.file_type, rules, attempt.delivery.checked_at)
 
     def _account(self, attempt: Attempt, status: Status, error: RejectedError | None = None) -> None:
         """Write the receipt, unless S3 would not take its key, and announce it."""
@@ -308,9 +305,7 @@ class EventDelivery:
             finished_at=timestamp(self._clock.now()),
             error=error,
         )
-        key = attempt.version.receipt_key if attempt.version.can_have_receipt else None
-        if key is not None:
-            self._objects.write_json(key, document)
+        key = write_receipt(self._objects, attempt.version, document)
         self._bus.publish(ANNOUNCEMENTS[status], announced(document, receipt_key=key))
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from aws_cdk import Duration, aws_kms, aws_sqs
 from constructs import Construct
 
+from lambdas.contracts import Env
+from stacks.settings import Settings
+
 # The longest that SQS keeps a message, so that nobody's holiday costs one.
 _DEAD_LETTER_RETENTION = Duration.days(14)
 # Shorter, because a message that SQS itself moves keeps its age, and needs time left in the dead-letter queue.
@@ -54,3 +57,13 @@ class QueueWithDeadLetters(Construct):
                 queue=self.dead_letters, max_receive_count=max_receive_count + _RECEIVES_BEFORE_NET
             ),
         )
+
+    def environment(self, settings: Settings) -> dict[str, str]:
+        """What a function reads to which the queue's messages come."""
+        return {
+            Env.QUEUE_URL.value: self.queue.queue_url,
+            Env.DEAD_LETTER_QUEUE_URL.value: self.dead_letters.queue_url,
+            Env.MAX_RECEIVE_COUNT.value: str(settings.max_receive_count),
+            Env.RETRY_DELAY_SECONDS.value: str(settings.retry_delay_seconds),
+            Env.THREAD_COUNT.value: str(settings.thread_count),
+        }

@@ -17,7 +17,15 @@ from stacks.audiences import AudiencesPipeline
 from stacks.foundation import Foundation
 from stacks.large_objects import LargeObjects
 from stacks.parts.acknowledgement import acknowledge_wildcard
-from stacks.rights.shared import arn_here, let_function_announce, let_function_consume, let_function_remember
+from stacks.rights.shared import (
+    arn_here,
+    let_function_announce,
+    let_function_consume,
+    let_function_leave_people_out,
+    let_function_read_uploads,
+    let_function_remember,
+    let_function_write_receipts,
+)
 
 _TRACING = [
     "xray:PutTraceSegments",
@@ -31,12 +39,7 @@ def let_activation_deliver(audiences: AudiencesPipeline, foundation: Foundation)
     """Read uploads, keep the suppression list, write receipts and plans, have large objects prepared."""
     bucket, function = foundation.bucket, audiences.activation
     for prefix in (AUDIENCES_PREFIX, SUPPRESSIONS_PREFIX):
-        function.may(
-            "s3:GetObject",
-            "s3:GetObjectVersion",
-            on=bucket.arn_for_objects(f"{prefix}*"),
-            any_because="it reads whatever is uploaded below this prefix, and nothing else",
-        )
+        let_function_read_uploads(function, foundation, prefix)
     function.may(
         "s3:AbortMultipartUpload",
         # Its outdated parts go for good, by their versions: a delete marker would keep the identifiers.
@@ -49,11 +52,7 @@ def let_activation_deliver(audiences: AudiencesPipeline, foundation: Foundation)
     # Without it a missing object answers 403, which looks like a right that is missing. No condition on the prefix:
     # a read has no prefix, so the condition would never hold. Of the versions, it lists the suppression list's.
     function.may("s3:ListBucket", "s3:ListBucketVersions", on=bucket.bucket_arn)
-    function.may(
-        "s3:PutObject",
-        on=bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),
-        any_because="it writes one receipt per upload below this prefix, and nothing else",
-    )
+    let_function_write_receipts(function, foundation)
     let_function_remember(function, foundation)
     let_function_consume(function, audiences.queue)
     function.may(
@@ -73,18 +72,8 @@ def let_activation_deliver(audiences: AudiencesPipeline, foundation: Foundation)
 def let_large_objects_be_prepared(large_objects: LargeObjects, foundation: Foundation) -> None:
     """The function reads uploads and the suppression list; the machine calls it for each range."""
     bucket, function = foundation.bucket, large_objects.parts
-    function.may(
-        "s3:GetObject",
-        "s3:GetObjectVersion",
-        on=bucket.arn_for_objects(f"{AUDIENCES_PREFIX}*"),
-        any_because="it reads whatever is uploaded below this prefix, and nothing else",
-    )
-    function.may(
-        "s3:GetObject",
-        on=bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
-        any_because="it reads the suppression list, whose parts get new names with every change",
-    )
-    function.may("s3:ListBucket", on=bucket.bucket_arn)
+    let_function_read_uploads(function, foundation, AUDIENCES_PREFIX)
+    let_function_leave_people_out(function, foundation)
     let_function_remember(function, foundation)
 
     machine = large_objects.machine_arn

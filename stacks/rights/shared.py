@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import ArnFormat, Stack, aws_iam
 from constructs import IConstruct
 
+from lambdas.contracts import RECEIPTS_PREFIX, SUPPRESSION_LIST_PREFIX
 from stacks.foundation import Foundation
 from stacks.parts.connector_function import ConnectorFunction
 from stacks.parts.queue_with_dead_letters import QueueWithDeadLetters
@@ -37,6 +38,36 @@ def let_function_announce(function: ConnectorFunction) -> None:
     """Publish on the account's default event bus."""
     bus = Stack.of(function).format_arn(service="events", resource="event-bus", resource_name="default")
     function.may("events:PutEvents", on=bus)
+
+
+def let_function_read_uploads(function: ConnectorFunction, foundation: Foundation, prefix: str) -> None:
+    """Read what users put below a prefix."""
+    function.may(
+        "s3:GetObject",
+        "s3:GetObjectVersion",
+        on=foundation.bucket.arn_for_objects(f"{prefix}*"),
+        any_because="it reads whatever is uploaded below this prefix, and nothing else",
+    )
+
+
+def let_function_write_receipts(function: ConnectorFunction, foundation: Foundation) -> None:
+    """Say what became of uploads."""
+    function.may(
+        "s3:PutObject",
+        on=foundation.bucket.arn_for_objects(f"{RECEIPTS_PREFIX}*"),
+        any_because="it writes one receipt per upload below this prefix, and nothing else",
+    )
+
+
+def let_function_leave_people_out(function: ConnectorFunction, foundation: Foundation) -> None:
+    """Read the suppression list, and see whether there is one."""
+    function.may(
+        "s3:GetObject",
+        on=foundation.bucket.arn_for_objects(f"{SUPPRESSION_LIST_PREFIX}*"),
+        any_because="it reads the suppression list, whose parts get new names with every change",
+    )
+    # Without it a missing object answers 403, which looks like a right that is missing.
+    function.may("s3:ListBucket", on=foundation.bucket.bucket_arn)
 
 
 def let_rule_fill_queue(rule: RuleToQueue, queue: QueueWithDeadLetters) -> None:

@@ -56,7 +56,7 @@ def test_every_event_that_is_measured_with_is_valid_and_whole(tmp_path: Path, op
     write_events(other, 600, **options)
     assert file.read_bytes() == other.read_bytes()
 
-    reading = Reading(FileType(Layout.JSON_LINES), EventRules(EventSource.WEB, 28), EVENTS_NOW, 1 << 30)
+    reading = Reading(FileType(Layout.JSON_LINES), EventRules(EventSource.WEB, 28), EVENTS_NOW)
     outcomes = [outcome for _, outcome in judged_rows([file.read_bytes()], reading)]
 
     checked = [outcome for outcome in outcomes if isinstance(outcome, CheckedEvent)]

@@ -1,9 +1,10 @@
 import pytest
 
 from lambdas.events.delivery import Delivery, Progress, State
-from lambdas.events.domain import LARGEST_FILE, Destination, is_settings_key, parse_key, parse_object, rejected_key
+from lambdas.events.domain import Destination, is_settings_key, parse_key, parse_object, rejected_key
 from lambdas.events.file_check import FileCheck
 from lambdas.events.rows.check import EventRules
+from lambdas.events.rows.file_rows import LARGEST_FILE
 from lambdas.events.source_settings import SourceSettings
 from lambdas.files.documents import OnInvalidRow
 from lambdas.files.file_types import Compression, FileType, Layout

@@ -11,8 +11,9 @@ import pytest
 
 from lambdas.events.rows.check import EventChecker
 from lambdas.events.rows.event import CheckedEvent
-from lambdas.events.rows.fields import FIELDS, HASHED, Field, bare_name
+from lambdas.events.rows.fields import FIELDS, HASHED, Field
 from lambdas.events.rows.values import as_number
+from lambdas.files.delimited import bare_name
 from lambdas.tiktok.models import EventSource
 from test.support.event_rows import (
     ALICE_SHA256,

@@ -5,7 +5,6 @@ No field spans lines: a quoted line end is not understood.
 
 from __future__ import annotations
 
-import csv
 import functools
 import re
 from collections import Counter
@@ -19,6 +18,7 @@ from lambdas.audiences.rows.plain import is_header, is_name, is_utf8, reason_of
 from lambdas.audiences.rows.reading import Reading
 from lambdas.audiences.rows.reasons import PLAIN_REASONS
 from lambdas.files.blocks import HEAD_BYTES
+from lambdas.files.delimited import bare_name, split_line
 from lambdas.files.file_types import Layout
 from lambdas.identifiers.models import HashAlgorithm, IdentifierKind, IdentifierSpace
 from lambdas.tiktok.errors import InvalidInput
@@ -133,12 +133,6 @@ def _names_of_one(format_: Format) -> Iterable[str]:
     yield from _ANYTHING
 
 
-@functools.lru_cache(maxsize=4096)
-def bare_name(name: str) -> str:
-    """A column's name as it is compared: letters and digits alone, in lower case."""
-    return "".join(each for each in name.lower() if each.isalnum())
-
-
 def expected_columns(format_: Format) -> str:
     """The names of columns that a format accepts, for a message."""
     if format_.kind is None:
@@ -194,16 +188,6 @@ def no_such_column(format_: Format) -> InvalidInput:
         f"No column of the file has a name that {format_.name} knows: {expected_columns(format_)}. Nothing was sent.",
         reason="no_such_column",
     )
-
-
-def split_line(text: str, delimiter: str) -> list[str] | None:
-    """The fields of a line; None when its quotes do not match."""
-    if '"' not in text:
-        return text.split(delimiter)
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True))
-    except (csv.Error, StopIteration):
-        return None
 
 
 def _first_lines(head: bytes) -> tuple[bytes, bytes]:

@@ -22,10 +22,8 @@ from lambdas.audiences.rows.columns import (
     MOST_REPEATS,
     Columns,
     Source,
-    bare_name,
     raw_not_allowed,
     sources,
-    split_line,
 )
 from lambdas.audiences.rows.hash_lines import BOM, HEX_DIGITS
 from lambdas.audiences.rows.plain import LONGEST_VALUE, SEPARATORS, readable, reason_of
@@ -33,6 +31,7 @@ from lambdas.audiences.rows.reading import Reading, RowRules
 from lambdas.audiences.rows.reasons import PLAIN_REASONS, RowReason
 from lambdas.audiences.rows.stream_entries import render_entry
 from lambdas.files.blocks import LONGEST_LINE
+from lambdas.files.delimited import bare_name, split_line
 from lambdas.files.tally import Tally
 from lambdas.identifiers.hashing import hash_device_id, hash_email, hash_phone
 from lambdas.identifiers.models import EmailRule, IdentifierKind, IdentifierSpace, InvalidIdentifier, Reason

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lambdas.events.rows.fields import Form, Meaning, bare_name, meaning_of
+from lambdas.events.rows.fields import Form, Meaning, meaning_of
+from lambdas.files.delimited import bare_name
 
 
 class Columns:

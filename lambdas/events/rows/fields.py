@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lambdas.events.rows.reasons import EventReason
+from lambdas.files.delimited import bare_name
 from lambdas.tiktok.models import EventSource
 
 HASHED = "_sha256"  # what the name of a twin ends with, whose values are hashed already
@@ -156,11 +157,6 @@ class Meaning:
 
     field: Field
     is_hashed: bool = False
-
-
-def bare_name(name: str) -> str:
-    """A name as it is compared: letters and digits alone, in lower case."""
-    return "".join(each for each in name.lower() if each.isalnum())
 
 
 def meaning_of(name: str) -> Meaning | None:

@@ -5,7 +5,6 @@ A line is a row. A quoted line end is not understood, so that a stray quote cost
 
 from __future__ import annotations
 
-import csv
 import functools
 import itertools
 import json
@@ -18,10 +17,12 @@ from lambdas.events.rows.columns import Columns
 from lambdas.events.rows.fields import REQUIRED, meaning_of
 from lambdas.events.rows.reasons import EventReason
 from lambdas.files.blocks import HEAD_BYTES, LONGEST_LINE, blocks, expand, expect_plain, peek
+from lambdas.files.delimited import split_line
 from lambdas.files.file_types import Compression, FileType, Layout
 from lambdas.tiktok.errors import InvalidInput
 
-LARGEST_FILE = 5 * 2**30  # decompressed, unless the caller says otherwise
+# After decompression. What one function cannot check within its time is refused, too.
+LARGEST_FILE = 2**30
 _DELIMITERS = ",;\t|"
 _BLANKS = b" \t\r\v\f"
 _BOM = b"\xef\xbb\xbf"
@@ -147,7 +148,7 @@ def _find_header(head: bytes, delimiters: str) -> tuple[int, list[str], str]:
             raise _bad_header("is not text in UTF-8") from None
         if "\x00" in text:
             raise _bad_header("is not text in UTF-8")  # but in UTF-16
-        found = [(fields, each) for each in delimiters if (fields := _split(text, each)) is not None]
+        found = [(fields, each) for each in delimiters if (fields := split_line(text, each)) is not None]
         if not found:
             raise _bad_header("has a quote that is not closed")
         named = [([field.strip(_AROUND_NAMES) for field in fields], each) for fields, each in found]
@@ -170,19 +171,9 @@ def _bad_header(what: str) -> InvalidInput:
     return InvalidInput(f"The header line of the file {what}. Nothing was sent.", reason="bad_header")
 
 
-def _split(text: str, delimiter: str) -> list[str] | None:
-    """The fields of a line; None when its quotes do not match."""
-    if '"' not in text:
-        return text.split(delimiter)
-    try:
-        return next(csv.reader([text], delimiter=delimiter, strict=True))
-    except (csv.Error, StopIteration):
-        return None
-
-
 def _parse_delimited(names: Sequence[str], delimiter: str, line: bytes) -> Fields | EventReason:
     try:
-        texts = _split(line.decode(), delimiter)
+        texts = split_line(line.decode(), delimiter)
     except UnicodeDecodeError:
         return EventReason.NOT_UTF8
     if texts is None:

@@ -74,7 +74,7 @@ def read_event_id(value: Any) -> str | None:
 def _check_text(text: str, name: str, longest: int) -> str | None:
     if len(text) > longest:
         raise InvalidEvent(EventReason.TOO_LONG_VALUE, f"{name} is longer than {longest:,} characters.")
-    if not text.isprintable() and _CONTROLS(text):
+    if has_controls(text):
         raise InvalidEvent(EventReason.BAD_TEXT, f"{name} holds control characters: leave them out.")
     return text or None
 
